@@ -1,0 +1,308 @@
+"""One object as read: what it says, where each of its parts stands, and which of its values cannot be known."""
+
+from __future__ import annotations
+
+import marshal
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+__all__ = [
+    "Comment",
+    "Document",
+    "DuplicateKey",
+    "Location",
+    "NotJudged",
+    "ObjectRef",
+    "Path",
+    "Unknown",
+    "Unread",
+    "count_entries",
+    "format_path",
+    "is_placeholder",
+    "mapping",
+    "parse_path",
+    "sequence",
+    "strings",
+]
+
+Path = tuple[str | int, ...]
+
+_PLACEHOLDER = re.compile(
+    r"""
+    \$\{[^}]*\} | \{\{.*?\}\} | \$\([^)]*\)                 # ${GPUS}, {{ gpus }}, $(params.gpus)
+    | (?<![\w$])\$[A-Za-z_]\w*                              # $GPUS
+    | <[A-Za-z][^<>\n]*>                                    # <your-image>
+    | ^\s*(?:TODO|FIXME|TBD|CHANGE[-_]?ME|REPLACE[-_]?ME|REPLACED?[-_].*|YOUR[-_].*|[A-Z][A-Z0-9]*_[A-Z0-9_]*|replaced-by-\w+)\s*$
+    """,
+    re.VERBOSE,
+)
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether a text is to be filled in by somebody before Kubernetes sees it: ``${X}``, ``{{ x }}``, ``<x>``, ``REPLACE_ME``.
+
+    ``$(X)`` counts too; where Kubernetes itself expands it (command, args, env) the caller does not ask.
+    """
+    return _PLACEHOLDER.search(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is there, but cannot be known: a placeholder, a null, or something of the wrong type.
+
+    Rules never fire on it, and never call it missing.
+
+    Attributes:
+        text: the value as written.
+        why: ``placeholder``, ``null`` or ``wrong type``.
+    """
+
+    text: str
+    why: str
+
+    def __str__(self) -> str:
+        return self.text or self.why
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectRef:
+    """Who an object is. ``namespace`` is empty where the object does not say it: that is *not* ``default``."""
+
+    group: str
+    version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {where}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a source: ``line`` and ``column`` count from 1; both are 0 where there is no text (a live object)."""
+
+    file: str
+    line: int
+    column: int
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Input that could not be read, with the one line that says why and what to do.
+
+    Attributes:
+        file: the path as the user gave it.
+        line: 1-based; 0 where the fault is the file's and not a line's.
+        column: 1-based; 0 likewise.
+        reason: one sentence.
+        syntax: whether it is a YAML or JSON syntax error (and so a finding of `yaml-syntax-error`).
+        remedy: what to do, where the reader can tell.
+        culprit: the 1-based line that most likely holds the fault when that is not the parser's line, else 0.
+    """
+
+    file: str
+    line: int
+    reason: str
+    column: int = 0
+    syntax: bool = False
+    remedy: str = ""
+    culprit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NotJudged:
+    """Input that was recognised as something other than a Kubernetes object, and counted."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateKey:
+    """A key that a mapping holds twice. ``path`` leads to the entry; lines and columns are 1-based."""
+
+    path: Path
+    first_line: int
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment addressed to mlaudit.
+
+    Attributes:
+        line: 1-based line of the comment.
+        target: the 1-based line it speaks of: its own, or for a comment that stands alone the next line with content.
+        whole_object: the comment stands above the first key, and so speaks of the whole object.
+        text: what follows ``mlaudit:``.
+    """
+
+    line: int
+    target: int
+    whole_object: bool
+    text: str
+
+
+_decode = lru_cache(maxsize=512)(marshal.loads)
+
+
+class Document:
+    """One Kubernetes object as read.
+
+    The content is kept as bytes once a document has travelled between processes, and decoded on demand; read `raw` once and hold on
+    to it. Positions are kept as two numbers for each entry of each mapping and sequence, in the order of the text.
+
+    Attributes:
+        ref: who it is.
+        file: where it comes from, as the user wrote the path; ``<stdin>`` for standard input.
+        index: its number in that file, from 0.
+        offset: how many lines of the file stand before the text that was parsed.
+        line: 1-based line of its first key.
+        duplicates: keys that stand twice in one mapping.
+        comments: comments addressed to mlaudit.
+    """
+
+    __slots__ = ("_content", "_marks", "column", "comments", "duplicates", "file", "index", "line", "offset", "ref")
+
+    def __init__(
+        self,
+        ref: ObjectRef,
+        content: dict[str, Any] | bytes,
+        *,
+        file: str,
+        index: int = 0,
+        offset: int = 0,
+        line: int = 0,
+        column: int = 0,
+        marks: array[int] | bytes = b"",
+        duplicates: tuple[DuplicateKey, ...] = (),
+        comments: tuple[Comment, ...] = (),
+    ) -> None:
+        self.ref = ref
+        self._content = content
+        self._marks = marks
+        self.file = file
+        self.index = index
+        self.offset = offset
+        self.line = line
+        self.column = column
+        self.duplicates = duplicates
+        self.comments = comments
+
+    def __repr__(self) -> str:
+        return f"<Document {self.ref} {self.file}:{self.line}>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        content = self._content if isinstance(self._content, bytes) else marshal.dumps(self._content)
+        marks = self._marks if isinstance(self._marks, bytes) else self._marks.tobytes()
+        return _restore, (
+            (self.ref.group, self.ref.version, self.ref.kind, self.ref.namespace, self.ref.name),
+            content, self.file, self.index, self.offset, self.line, self.column, marks, self.duplicates, self.comments,
+        )  # fmt: skip
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The object, read-only by convention."""
+        content = self._content
+        if isinstance(content, bytes):
+            decoded: dict[str, Any] = _decode(content)
+            return decoded
+        return content
+
+    @property
+    def positioned(self) -> bool:
+        """Whether the places of its entries are known; not so for live objects, and for JSON that YAML cannot read."""
+        return len(self._marks) > 0
+
+    def location(self, path: Path = ()) -> Location:
+        """Where the entry at ``path`` stands: the line of its key, or of its list item. A path that leads out of the object yields
+        the deepest part of it that exists."""
+        if not self._marks:
+            return Location(self.file, self.line, self.column, path)
+        marks = self._marks if isinstance(self._marks, array) else array("I", self._marks)
+        node: Any = self.raw
+        line, column, at = self.line, self.column, 0
+        for step in path:
+            keys: Iterable[Any]
+            if isinstance(node, dict):
+                keys, values = node.keys(), node.values()
+            elif isinstance(node, list):
+                keys, values = range(len(node)), node  # type: ignore[assignment]
+            else:
+                break
+            for key, value in zip(keys, values, strict=True):
+                if key == step:
+                    line, column = self.offset + marks[2 * at] + 1, marks[2 * at + 1] + 1
+                    node = value
+                    at += 1
+                    break
+                at += 1 + count_entries(value)
+            else:
+                break
+        return Location(self.file, line, column, path)
+
+
+def _restore(
+    ref: tuple[str, str, str, str, str], content: bytes, file: str, index: int, offset: int, line: int, column: int, marks: bytes,
+    duplicates: tuple[DuplicateKey, ...], comments: tuple[Comment, ...],
+) -> Document:  # fmt: skip
+    return Document(
+        ObjectRef(*ref), content, file=file, index=index, offset=offset, line=line, column=column, marks=marks,
+        duplicates=duplicates, comments=comments,
+    )  # fmt: skip
+
+
+def count_entries(value: Any) -> int:
+    """How many entries a value holds, at all depths: as many marks as its text left."""
+    if isinstance(value, dict):
+        return len(value) + sum(count_entries(child) for child in value.values() if isinstance(child, dict | list))
+    if isinstance(value, list):
+        return len(value) + sum(count_entries(child) for child in value if isinstance(child, dict | list))
+    return 0
+
+
+def format_path(path: Path) -> str:
+    """A path as people write it: ``spec.template.spec.containers[0].resources``. Keys with dots are quoted in brackets."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif "." in step or "/" in step or "[" in step:
+            text += f'["{step}"]'
+        else:
+            text += f".{step}" if text else step
+    return text
+
+
+@lru_cache(maxsize=4096)
+def parse_path(text: str) -> Path:
+    """The inverse of `format_path` for plain keys: ``a.b[0].c`` → ``("a", "b", 0, "c")``. ``[]`` stays a step of its own: ``"[]"``."""
+    steps: list[str | int] = []
+    for match in re.finditer(r'\["([^"]*)"\]|\[(\d+)\]|(\[\])|([^.\[\]]+)', text):
+        quoted, number, every, plain = match.groups()
+        steps.append(quoted if quoted is not None else int(number) if number else every or plain)
+    return tuple(steps)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` if it is a mapping, else an empty one: a null or a wrong type holds nothing."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> Sequence[Any]:
+    """``value`` if it is a sequence, else an empty one."""
+    return value if isinstance(value, list) else ()
+
+
+def strings(value: object) -> Iterator[str]:
+    """The strings of a sequence; anything else in it is left out."""
+    return (item for item in sequence(value) if isinstance(item, str))

@@ -1,0 +1,157 @@
+"""What rules say, and what becomes of it: findings, and everything that did not become one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypedDict
+
+from auditor.document import Document, Location, ObjectRef, Path, format_path
+
+__all__ = ["Confidence", "Fault", "FaultDetails", "Finding", "RuleFailure", "Severity", "Skipped", "Suppressed", "fingerprint"]
+
+
+class Severity(IntEnum):
+    """Harm.
+
+    critical: does not run at all, or remote takeover; high: will fail in a normal event, breaks isolation or burns GPU money without bound;
+    medium: likely outage, waste or loss; low: hardening that a production owner wants; info: opportunity.
+    """
+
+    INFO = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Confidence(IntEnum):
+    """Certainty that what was found is what the rule describes."""
+
+    LOW = 0
+    MEDIUM = 1
+    HIGH = 2
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a rule yields: a place and what is wrong there. The engine adds the rule and makes a `Finding` of it.
+
+    Attributes:
+        document: the object at fault; None for input that is no object.
+        path: the place in it.
+        message: the value found and why it is wrong, in one sentence without a full stop.
+        remediation: what to write instead.
+        severity: where it differs from the rule's own.
+        confidence: likewise.
+        location: the place, where it is not that of ``path`` (input that could not be read, a key that stands twice).
+        profiles: where only some of the rule's profiles contain this sort of fault; empty for all of them.
+    """
+
+    document: Document | None
+    path: Path
+    message: str
+    remediation: str = ""
+    severity: Severity | None = None
+    confidence: Confidence | None = None
+    location: Location | None = None
+    profiles: Collection[str] = ()
+
+
+class FaultDetails(TypedDict, total=False):
+    """What a rule may add to a message; see `Fault`."""
+
+    remediation: str
+    severity: Severity | None
+    confidence: Confidence | None
+    profiles: Collection[str]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A violation with its address. Findings sort by file, line and rule.
+
+    Attributes:
+        file, line, column: the place; line and column count from 1.
+        rule: the rule's name.
+        path: field path in the object.
+        severity, confidence: see the enumerations.
+        object: who; None for input that is no object.
+        message, remediation: what is wrong and what to write instead.
+        fingerprint: 16 hexadecimal digits; the same after lines move, files are renamed and documents change places.
+    """
+
+    file: str
+    line: int
+    column: int
+    rule: str
+    path: str
+    message: str
+    object: ObjectRef | None
+    severity: Severity
+    confidence: Confidence
+    remediation: str
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A finding that somebody silenced, with the reason given.
+
+    Attributes:
+        how: ``comment`` or ``annotation``.
+        until: the date it ends, as ``YYYY-MM-DD``, or empty.
+    """
+
+    finding: Finding
+    how: str
+    reason: str
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Skipped:
+    """A rule that could not be asked, and why.
+
+    Attributes:
+        rule: its name.
+        reason: what was not in view.
+        count: how often.
+    """
+
+    rule: str
+    reason: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RuleFailure:
+    """A rule that broke while judging one object. It is a defect of the rule, never of the object."""
+
+    rule: str
+    file: str
+    line: int
+    object: str
+    error: str
+
+
+def fingerprint(rule: str, ref: ObjectRef | None, path: Path, detail: str) -> str:
+    """An identity of a finding that survives moved lines: rule, object and field, without list positions where names are better.
+
+    Args:
+        rule: the rule's name.
+        ref: the object; its version is left out, so that an upgrade of apiVersion keeps the identity.
+        path: the field.
+        detail: what tells two findings of one rule at one place apart; for input that is no object, what identifies it.
+    """
+    who = f"{ref.group}/{ref.kind}/{ref.namespace}/{ref.name}" if ref else ""
+    text = "\x1f".join((rule, who, format_path(path), detail))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

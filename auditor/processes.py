@@ -1,0 +1,52 @@
+"""More than one process, where that pays. Work is handed to `concurrent.futures.Executor`, so that another one can take its place."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+
+__all__ = ["MAX_PROCESSES", "cores", "forks", "pool", "without_collector"]
+
+MAX_PROCESSES = 8
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def forks() -> bool:
+    """Whether new processes are copies of this one, and so hold what it holds without being sent it.
+
+    Elsewhere forking is unsafe (macOS) or does not exist (Windows).
+    """
+    return sys.platform == "linux"
+
+
+def pool(jobs: int = 0) -> Executor | None:
+    """A pool of processes, or None where one process is all there is.
+
+    Args:
+        jobs: how many at most; 0 for one for each core.
+    """
+    number = min(jobs or cores(), cores(), MAX_PROCESSES)
+    if number < 2:
+        return None
+    return ProcessPoolExecutor(number, mp_context=multiprocessing.get_context("fork" if forks() else None))
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """Run without the cyclic garbage collector, for code that makes many objects and no garbage cycles: it only costs time there."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -40,7 +40,7 @@ _DEVICES: tuple[tuple[str, str, bool, bool, bool], ...] = (
     (r"nvidia\.com/[\w.-]+\.shared", "nvidia", True, False, True),
     (r"nvidia\.com/(gpu|pgpu)", "nvidia", False, False, True),
     (r"volcano\.sh/vgpu-number", "nvidia", True, False, True),
-    (r"amd\.com/gpu[\w.-]*", "amd", False, False, True),
+    (r"amd\.com/gpu([.-][\w.-]+)?", "amd", False, False, True),
     (r"gpu\.intel\.com/(i915|xe|dxg)[\w.-]*", "intel", False, False, True),
     (r"npu\.intel\.com/accel", "intel", False, False, False),
     (r"habana\.ai/gaudi", "habana", False, False, False),
@@ -54,6 +54,8 @@ _DEVICES: tuple[tuple[str, str, bool, bool, bool], ...] = (
     (r"mthreads\.com/vgpu", "mthreads", True, False, True),
     (r"iluvatar\.ai/[\w.-]*vgpu", "iluvatar", True, False, True),
     (r"enflame\.com/(gcu|vgcu)", "enflame", False, False, False),
+    (r"birentech\.com/gpu", "birentech", False, False, True),
+    (r"vastaitech\.com/va", "vastai", False, False, True),
     (r"kunlunxin\.com/(xpu|vxpu)", "kunlunxin", False, False, False),
 )
 _DEVICE_PATTERNS = tuple((re.compile(row[0]), *row[1:]) for row in _DEVICES)
@@ -61,7 +63,7 @@ _DEVICE_PATTERNS = tuple((re.compile(row[0]), *row[1:]) for row in _DEVICES)
 # Names that go with a device and are amounts of memory or of cores, not devices.
 _COMPANION = re.compile(
     r"/(gpumem|gpumem-percentage|gpucores|vmemory|vcore|dcumem|dcucores|gcu-memory|gcu-core|vgpu-memory|vgpu-cores|vgpu-memory-percentage)$"
-    r"|[-.](memory|core|cores|vMem|vCore)$"
+    r"|[-.](memory|core|cores|vMem|vCore|vmemory|vcore)$"
 )
 
 # Device keys that a misspelling can have been meant for; what people write, not every pattern of the table.

@@ -105,7 +105,7 @@ _VLLM_STACK = (
         Kind(
             "production-stack.vllm.ai", kind,
             (Template("spec", containers=("",), metadata="spec", pods="spec.replicas=1", spelling=_VLLM, injects=_BY_VLLM),),
-            Role.SERVING, "vllm-production-stack",
+            Role.PLATFORM, "vllm-production-stack",
         )
         for kind in ("VLLMRouter", "CacheServer")
     ),

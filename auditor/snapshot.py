@@ -1,0 +1,351 @@
+"""Everything that was read, indexed once, read-only: what rules look things up in. It knows what it is complete for."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from auditor.accelerators import device, is_accelerator_class
+from auditor.document import Document, mapping, sequence
+from auditor.lazy import lazy
+from auditor.workload import PodTemplate, Role, Workload, is_workload
+
+__all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "listed", "same_branch", "same_namespace"]
+
+_Derived = TypeVar("_Derived")
+
+# The newest version whose removals and defaults the rules know.
+DEFAULT_KUBERNETES_VERSION = (1, 36)
+
+_CLUSTER_SCOPED = frozenset(
+    {"Namespace", "PriorityClass", "WorkloadPriorityClass", "ClusterQueue", "StorageClass", "DeviceClass", "ClusterServingRuntime"}
+)
+
+# Objects that move the number of pods of another one, and so show that it serves: kind → field with the reference.
+_SCALERS = (("HorizontalPodAutoscaler", "autoscaling", "scaleTargetRef"), ("ScaledObject", "keda.sh", "scaleTargetRef"))
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """Objects that live together.
+
+    Attributes:
+        name: the namespace; empty for objects that leave it to ``kubectl -n``. Those of one directory are taken to live together.
+        documents: its objects, in the order of their files.
+        workloads: those that yield pods.
+    """
+
+    name: str
+    documents: tuple[Document, ...]
+    workloads: tuple[Workload, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"namespace {self.name}" if self.name else f"the namespace of {posixpath.dirname(self.documents[0].file) or 'this directory'}"
+        )
+
+
+class Snapshot:
+    """What is in view.
+
+    Args:
+        documents: the objects.
+        complete: the user says that nothing is missing (``--complete``).
+        kubernetes_version: major and minor number of the cluster they are meant for.
+        kustomized_images: by file, the names of the images in it whose tag or digest a kustomization sets.
+    """
+
+    def __init__(
+        self,
+        documents: Iterable[Document],
+        *,
+        complete: bool = False,
+        kubernetes_version: tuple[int, int] = DEFAULT_KUBERNETES_VERSION,
+        kustomized_images: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
+        self.documents: tuple[Document, ...] = tuple(documents)
+        self.complete = complete
+        self.kubernetes_version = kubernetes_version
+        self.kustomized_images = kustomized_images or {}
+        self.workloads: tuple[Workload, ...] = tuple(
+            Workload(document, self._leads_to) for document in self.documents if is_workload(document)
+        )
+        self._derived: dict[Callable[[Snapshot], Any], Any] = {}
+
+    def derived(self, derive: Callable[[Snapshot], _Derived]) -> _Derived:
+        """What a pure function makes of everything in view, made once: an index for whoever asks about one object after another."""
+        if derive not in self._derived:
+            self._derived[derive] = derive(self)
+        found: _Derived = self._derived[derive]
+        return found
+
+    @lazy
+    def _by_kind(self) -> Mapping[str, list[Document]]:
+        index: dict[str, list[Document]] = {}
+        for document in self.documents:
+            index.setdefault(document.ref.kind, []).append(document)
+        return index
+
+    def by_kind(self, kind: str, group: str | None = None) -> list[Document]:
+        """Objects of a kind in every namespace; of every group where ``group`` is None."""
+        found = self._by_kind.get(kind, [])
+        return found if group is None else [document for document in found if document.ref.group == group]
+
+    def beside(self, document: Document, kind: str, group: str | None = None) -> Iterator[Document]:
+        """Objects of a kind that live in the same namespace as ``document``; see `same_namespace`."""
+        namespace, folder = document.ref.namespace, posixpath.dirname(document.file)
+        near = self._by_place.get((kind, "", folder), ())
+        if namespace:
+            near = (*self._by_place.get((kind, namespace, ""), ()), *(other for other in near if not other.ref.namespace))
+        return (other for other in near if group is None or other.ref.group == group)
+
+    @lazy
+    def _by_place(self) -> Mapping[tuple[str, str, str], list[Document]]:
+        """Objects by kind and namespace, and by kind and folder."""
+        index: dict[tuple[str, str, str], list[Document]] = {}
+        for document in self.documents:
+            kind, namespace = document.ref.kind, document.ref.namespace
+            if namespace:
+                index.setdefault((kind, namespace, ""), []).append(document)
+            index.setdefault((kind, "", posixpath.dirname(document.file)), []).append(document)
+        return index
+
+    def get(self, kind: str, name: str, document: Document, group: str | None = None) -> Document | None:
+        """The object of that kind and name which ``document`` would reach: in its namespace, or anywhere for cluster-scoped kinds."""
+        everywhere = kind in _CLUSTER_SCOPED
+        return next(
+            (
+                other
+                for other in self._by_name.get((kind, name), ())
+                if (group is None or other.ref.group == group) and (everywhere or same_namespace(document, other))
+            ),
+            None,
+        )
+
+    @lazy
+    def _by_name(self) -> Mapping[tuple[str, str], list[Document]]:
+        index: dict[tuple[str, str], list[Document]] = {}
+        for document in self.documents:
+            index.setdefault((document.ref.kind, document.ref.name), []).append(document)
+        return index
+
+    def complete_for(self, kind: str, document: Document) -> bool:
+        """Whether an object of that kind which is not in view does not exist.
+
+        Files are complete for a kind only if they hold one of it where ``document`` lives (for cluster-scoped kinds: in a folder above or
+        below it), or if the user says so.
+        """
+        if self.complete:
+            return True
+        if kind in _CLUSTER_SCOPED:
+            return any(same_branch(document, other) for other in self.by_kind(kind))
+        return any(True for _ in self.beside(document, kind))
+
+    @lazy
+    def namespaces(self) -> tuple[Namespace, ...]:
+        """Objects by the namespace they live in, in a stable order."""
+        members: dict[tuple[str, str], list[Document]] = {}
+        for document in self.documents:
+            members.setdefault(_key(document), []).append(document)
+        workloads: dict[tuple[str, str], list[Workload]] = {}
+        for workload in self.workloads:
+            workloads.setdefault(_key(workload.document), []).append(workload)
+        return tuple(Namespace(key[0], tuple(members[key]), tuple(workloads.get(key, ()))) for key in sorted(members))
+
+    # -- who leads to whom --------------------------------------------------------------------------------------------------------------
+
+    @lazy
+    def _services(self) -> Mapping[tuple[str, object], list[Document]]:
+        """Services by the first label of their selector."""
+        index: dict[tuple[str, object], list[Document]] = {}
+        for service in self.by_kind("Service", ""):
+            for key, value in mapping(mapping(service.raw.get("spec")).get("selector")).items():
+                if isinstance(value, str | int | bool):
+                    index.setdefault((key, value), []).append(service)
+                break
+        return index
+
+    def services_of(self, template: PodTemplate) -> list[Document]:
+        """Services whose selector matches the pods of a template."""
+        return self.services_matching(template.labels, template.workload.document)
+
+    def services_matching(self, labels: Mapping[str, Any], document: Document) -> list[Document]:
+        """Services whose selector matches pods with these labels, where ``document`` lives."""
+        return [
+            service
+            for pair in labels.items()
+            if isinstance(pair[1], str | int | bool)
+            for service in self._services.get(pair, ())
+            if same_namespace(document, service)
+            and all(labels.get(key) == value for key, value in mapping(mapping(service.raw.get("spec")).get("selector")).items())
+        ]
+
+    @lazy
+    def _scaled(self) -> Mapping[tuple[str, str], list[Document]]:
+        """Autoscalers by kind and name of what they scale."""
+        index: dict[tuple[str, str], list[Document]] = {}
+        for kind, group, field in _SCALERS:
+            for scaler in self.by_kind(kind, group):
+                target = mapping(mapping(scaler.raw.get("spec")).get(field))
+                name, target_kind = target.get("name"), target.get("kind", "Deployment")
+                if isinstance(name, str) and isinstance(target_kind, str):
+                    index.setdefault((target_kind, name), []).append(scaler)
+        return index
+
+    def scalers_of(self, workload: Workload) -> list[Document]:
+        """HorizontalPodAutoscalers and ScaledObjects that scale a workload."""
+        return [s for s in self._scaled.get((workload.ref.kind, workload.ref.name), ()) if same_namespace(workload.document, s)]
+
+    def scale_target(self, scaler: Document) -> Workload | None:
+        """The workload that an autoscaler scales, if it is in view."""
+        target = mapping(mapping(scaler.raw.get("spec")).get("scaleTargetRef"))
+        kind, name = target.get("kind", "Deployment"), target.get("name")
+        return next((w for w in self._workloads_by_name.get((str(kind), str(name)), ()) if same_namespace(scaler, w.document)), None)
+
+    def workload_of(self, document: Document) -> Workload | None:
+        """The workload that an object is; None where it yields no pods."""
+        return next((w for w in self._workloads_by_name.get((document.ref.kind, document.ref.name), ()) if w.document is document), None)
+
+    @lazy
+    def _workloads_by_name(self) -> Mapping[tuple[str, str], list[Workload]]:
+        index: dict[tuple[str, str], list[Workload]] = {}
+        for workload in self.workloads:
+            index.setdefault((workload.ref.kind, workload.ref.name), []).append(workload)
+        return index
+
+    def _leads_to(self, workload: Workload) -> bool:
+        if self._scaled and self.scalers_of(workload):
+            return True
+        return bool(self._services) and any(self.services_of(template) for template in workload.templates)
+
+    # -- priorities ---------------------------------------------------------------------------------------------------------------------
+
+    def priority_of(self, template: PodTemplate) -> int | None:
+        """The priority that a pod resolves to: its class's value, else the global default's, else 0. None where it cannot be known.
+
+        Source: https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
+        """
+        name = template.priority_class
+        classes = self.by_kind("PriorityClass", "scheduling.k8s.io")
+        document = template.workload.document
+        if name is None:
+            default = next((c for c in classes if c.raw.get("globalDefault") is True and same_branch(document, c)), None)
+            return 0 if default is None else _value(default)
+        return next((_value(c) for c in classes if c.ref.name == name), None) if isinstance(name, str) else None
+
+    # -- what pods are given from outside -----------------------------------------------------------------------------------------------
+
+    def given_by_limit_range(self, document: Document, section: str) -> frozenset[str]:
+        """The resources that a LimitRange in view fills in where a container beside ``document`` does not set them.
+
+        Args:
+            document: an object of the namespace.
+            section: ``requests`` or ``limits``. A limit comes from ``default``, else from ``max``; a request from ``defaultRequest``, else
+                from the limit that is filled in, else from ``min``.
+
+        Source: SetDefaults_LimitRangeItem in https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/v1/defaults.go
+        """
+        fields = ("default", "max") if section == "limits" else ("default", "max", "defaultRequest", "min")
+        return frozenset(
+            key
+            for limit_range in self.beside(document, "LimitRange", "")
+            for item in listed(limit_range, "spec", "limits")
+            if item.get("type") == "Container"
+            for field in fields
+            for key in mapping(item.get(field))
+        )
+
+    def claims_accelerator(self, template: PodTemplate) -> bool:
+        """Whether the pod claims an accelerator by dynamic resource allocation, as far as its claims or their templates are in view."""
+        return any(self._is_accelerator(claim, template.workload.document) for claim in template.resource_claims)
+
+    def _is_accelerator(self, claim: Mapping[str, object], document: Document) -> bool:
+        source = {**mapping(claim.get("source")), **claim}  # the names stood under source before Kubernetes 1.31
+        for kind, field, path in (
+            ("ResourceClaimTemplate", "resourceClaimTemplateName", ("spec", "spec", "devices", "requests")),
+            ("ResourceClaim", "resourceClaimName", ("spec", "devices", "requests")),
+        ):
+            name = source.get(field)
+            found = self.get(kind, name, document, "resource.k8s.io") if isinstance(name, str) else None
+            if found is not None:
+                return any(is_accelerator_class(name) for request in listed(found, *path) for name in _device_classes(request))
+        return False
+
+    @lazy
+    def accelerated_workloads(self) -> tuple[Workload, ...]:
+        """Workloads that ask for an accelerator by resource name, fraction or claim, for rules about namespaces and the whole. Templates
+        for other objects do not count.
+
+        Most workloads are dismissed by a look at their keys, which takes a tenth of the time that deriving their containers does.
+        """
+        return tuple(workload for workload in self.workloads if not workload.incomplete and self._asks_for_accelerator(workload))
+
+    def _asks_for_accelerator(self, workload: Workload) -> bool:
+        texts = workload.kind is not None and any(embedded.text for embedded in workload.kind.embeds)
+        if not texts and not _mentions_accelerator(workload.document.raw):
+            return False
+        in_use = "templates" in workload.__dict__
+        asks = workload.accelerated or any(map(self.claims_accelerator, workload.templates))
+        if not in_use:
+            workload.release()
+        return asks
+
+    def workloads_of(self, *roles: Role) -> Iterator[Workload]:
+        """Workloads of these roles, with at least medium certainty."""
+        return (workload for workload in self.workloads if workload.is_role(*roles))
+
+
+def _mentions_accelerator(node: Any) -> bool:
+    """Whether a key at some depth is a device, or speaks of a GPU or of claims as operators' own fields and annotations do."""
+    if isinstance(node, dict):
+        for key, child in node.items():
+            if isinstance(key, str) and (device(key) is not None if "/" in key else "gpu" in key or key == "resourceClaims"):
+                return True
+            if isinstance(child, dict | list) and _mentions_accelerator(child):
+                return True
+        return False
+    return any(_mentions_accelerator(child) for child in node if isinstance(child, dict | list))
+
+
+def _device_classes(request: Mapping[str, object]) -> Iterator[str]:
+    """The DeviceClasses that one request of a claim names, in every version of its API."""
+    for place in (request, mapping(request.get("exactly")), *sequence(request.get("firstAvailable"))):
+        name = mapping(place).get("deviceClassName")
+        if isinstance(name, str):
+            yield name
+
+
+def _value(priority_class: Document) -> int | None:
+    value = priority_class.raw.get("value")
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _key(document: Document) -> tuple[str, str]:
+    return (document.ref.namespace, "") if document.ref.namespace else ("", posixpath.dirname(document.file))
+
+
+def same_namespace(one: Document, other: Document) -> bool:
+    """Whether two objects live in one namespace. Where one does not say, those of one directory are taken to live together."""
+    if one.ref.namespace and other.ref.namespace:
+        return one.ref.namespace == other.ref.namespace
+    return posixpath.dirname(one.file) == posixpath.dirname(other.file)
+
+
+def same_branch(one: Document, other: Document) -> bool:
+    """Whether the folder of one object is, or lies above or below, the folder of the other."""
+    first, second = posixpath.dirname(one.file), posixpath.dirname(other.file)
+    return (
+        first == second
+        or (second + "/").startswith(first + "/" if first else "")
+        or (first + "/").startswith(second + "/" if second else "")
+    )
+
+
+def listed(document: Document, *path: str) -> list[Mapping[str, object]]:
+    """The mappings in the list at ``path`` of an object; empty where it is missing or of another type."""
+    node: object = document.raw
+    for step in path:
+        node = mapping(node).get(step)
+    return [entry for entry in sequence(node) if isinstance(entry, dict)]

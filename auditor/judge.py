@@ -1,0 +1,238 @@
+"""Asks the rules about one thing after another, and turns what they yield into findings.
+
+A rule that breaks is recorded and costs nothing but itself; that is the only broad ``except`` in the program.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from auditor.config import Settings
+from auditor.document import Document, Location, Path, Unread, format_path, mapping
+from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint
+from auditor.processes import without_collector
+from auditor.rule import Rule, Scope
+from auditor.snapshot import Snapshot
+from auditor.suppress import apply, suppressions_of
+from auditor.workload import Role, Workload
+
+__all__ = ["Found", "Judge"]
+
+
+@dataclass(slots=True)
+class Found:
+    """What judging some objects yielded."""
+
+    findings: list[Finding] = field(default_factory=list)
+    suppressed: list[Suppressed] = field(default_factory=list)
+    failures: list[RuleFailure] = field(default_factory=list)
+    skips: Counter[tuple[str, str]] = field(default_factory=Counter)
+    accelerated: int = 0
+    accelerators: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Found) -> None:
+        """Take in what another part yielded."""
+        self.findings += other.findings
+        self.suppressed += other.suppressed
+        self.failures += other.failures
+        self.skips += other.skips
+        self.accelerated += other.accelerated
+        self.accelerators += other.accelerators
+
+
+class Judge:
+    """One evaluation. Findings are kept by object, so that suppressions meet all of theirs."""
+
+    def __init__(self, snapshot: Snapshot, rules: Sequence[Rule], settings: Settings, known: frozenset[str]) -> None:
+        self.snapshot, self.settings, self.known = snapshot, settings, known
+        self.rules = {scope: [rule for rule in rules if rule.scope is scope] for scope in Scope}
+        self.active = {rule.name for rule in rules}
+        self.extra = {rule.name: self.arguments(rule) for rule in rules}
+        self.roles_matter = any(rule.roles or (rule.exempt and not settings.profile.exact) for rule in rules)
+        self.plans: dict[tuple[str, Role, bool], dict[Scope, list[Rule]]] = {}
+        self.workloads = {id(workload.document): workload for workload in snapshot.workloads}
+        self.found = Found()
+        self.of_object: dict[int, list[tuple[Rule, Fault]]] = {}
+
+    def arguments(self, rule: Rule) -> tuple[object, ...]:
+        """What a rule's function takes after its subject."""
+        options = {**rule.options, **self.settings.options.get(rule.name, {})}
+        return (*((self.snapshot,) if rule.takes_snapshot else ()), *((options,) if rule.takes_options else ()))
+
+    # -- asking -------------------------------------------------------------------------------------------------------------------------
+
+    def ask(self, rule: Rule, subject: object, document: Document | None, into: list[tuple[Rule, Fault]] | None) -> None:
+        """Ask one rule about one thing; its faults go to ``into``, or to the objects that they name."""
+        try:
+            for result in rule.check(subject, *self.extra[rule.name]):
+                if isinstance(result, Skipped):
+                    self.found.skips[rule.name, result.reason] += 1
+                elif into is not None:
+                    into.append((rule, result))
+                else:
+                    self.of_object.setdefault(id(result.document), []).append((rule, result))
+        except Exception as error:  # noqa: BLE001 - a broken rule must not cost the report
+            what = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+            place = (document.file, document.line, str(document.ref)) if document else ("", 0, "")
+            self.found.failures.append(RuleFailure(rule.name, *place, what))
+
+    def inputs(self, unread: Iterable[Unread]) -> None:
+        """Rules about input that could not be read."""
+        for item in unread:
+            faults: list[tuple[Rule, Fault]] = []
+            for rule in self.rules[Scope.INPUT]:
+                self.ask(rule, item, None, faults)
+            self.found.findings += self.reaching(self.finished(faults))
+
+    def cluster(self) -> None:
+        """Rules about namespaces and about the whole; what they find belongs to the objects that they name."""
+        for rule in self.rules[Scope.CLUSTER]:
+            self.ask(rule, self.snapshot, None, None)
+        if self.rules[Scope.NAMESPACE]:
+            for namespace in self.snapshot.namespaces:
+                for rule in self.rules[Scope.NAMESPACE]:
+                    self.ask(rule, namespace, namespace.documents[0], None)
+
+    def objects(self, batch: range) -> Found:
+        """Rules about single objects, object by object, for some of the documents."""
+        before, self.found = self.found, Found()
+        with without_collector():
+            for index in batch:
+                self.judge(self.snapshot.documents[index])
+        found, self.found = self.found, before
+        return found
+
+    def judge(self, document: Document) -> None:
+        """Every rule about one object and, if it is a workload, about its pods and containers."""
+        faults = self.of_object.pop(id(document), [])
+        for rule in self.rules[Scope.DOCUMENT]:
+            if not rule.kinds or document.ref.kind in rule.kinds:
+                self.ask(rule, document, document, faults)
+        workload = self.workloads.get(id(document))
+        if workload is not None:
+            self.workload(workload, faults)
+            self.count(workload)
+            workload.release()
+        if faults or document.comments or "annotations" in mapping(document.raw.get("metadata")):
+            self.settle(document, self.finished(faults))
+
+    def count(self, workload: Workload) -> None:
+        """What the workload asks for; counted here because its pods are derived here."""
+        if not workload.incomplete and workload.accelerated:
+            self.found.accelerated += 1
+            self.found.accelerators.update(workload.accelerators)
+
+    def workload(self, workload: Workload, faults: list[tuple[Rule, Fault]]) -> None:
+        """Rules about a workload, its pods and its containers."""
+        document = workload.document
+        plan = self.plan(workload)
+        for rule in plan[Scope.WORKLOAD]:
+            if not rule.accelerated or workload.accelerated:
+                self.ask(rule, workload, document, faults)
+        for template in workload.templates:
+            for rule in plan[Scope.POD_TEMPLATE]:
+                if not rule.accelerated or template.accelerated:
+                    self.ask(rule, template, document, faults)
+            for container in template.containers:
+                for rule in plan[Scope.CONTAINER]:
+                    if not rule.accelerated or container.accelerators:
+                        self.ask(rule, container, document, faults)
+
+    def plan(self, workload: Workload) -> dict[Scope, list[Rule]]:
+        """The rules that are asked about workloads of this kind and role, by scope; found once for each combination."""
+        role, confident = Role.UNKNOWN, False
+        if self.roles_matter:
+            role, confident = workload.role, workload.role_confidence >= Confidence.MEDIUM
+        key = (workload.ref.kind, role, confident)
+        if key not in self.plans:
+            exact = self.settings.profile.exact
+
+            def applies(rule: Rule) -> bool:
+                if (rule.kinds and workload.ref.kind not in rule.kinds) or (not exact and role in rule.exempt):
+                    return False
+                return not rule.roles or (confident and role in rule.roles)
+
+            scopes = (Scope.WORKLOAD, Scope.POD_TEMPLATE, Scope.CONTAINER)
+            self.plans[key] = {scope: [rule for rule in self.rules[scope] if applies(rule)] for scope in scopes}
+        return self.plans[key]
+
+    # -- settling -----------------------------------------------------------------------------------------------------------------------
+
+    def finished(self, faults: Iterable[tuple[Rule, Fault]]) -> list[Finding]:
+        """Findings of the faults that the profile contains."""
+        settings = self.settings
+        found: list[Finding] = []
+        seen: Counter[tuple[str, str]] = Counter()
+        said: set[tuple[str, int, int, str, str]] = set()
+        for rule, fault in faults:
+            if fault.profiles and not settings.rules and not settings.profile.contains(fault.profiles):  # type: ignore[arg-type]
+                continue
+            severity = rule.severity if fault.severity is None else fault.severity
+            confidence = rule.confidence if fault.confidence is None else fault.confidence
+            place = fault.location or (fault.document.location(fault.path) if fault.document else _NOWHERE)
+            path = format_path(fault.path)
+            saying = (rule.name, place.line, place.column, fault.message, "" if fault.document and fault.document.positioned else path)
+            if saying in said:  # a YAML alias: one text, met at two paths
+                continue
+            said.add(saying)
+            seen[rule.name, path] += 1
+            found.append(_finding(rule, fault, place, path, seen[rule.name, path], severity, confidence))
+        return found
+
+    def settle(self, document: Document, findings: list[Finding]) -> None:
+        """Let the object's suppressions take out what they silence, and judge the suppressions themselves."""
+        suppressions = suppressions_of(document, self.known, self.active, self.settings.today)
+        if not suppressions:
+            self.found.findings += self.reaching(findings)
+            return
+        kept, silenced = apply(findings, suppressions)
+        faults: list[tuple[Rule, Fault]] = []
+        for suppression in suppressions:
+            for rule in self.rules[Scope.SUPPRESSION]:
+                self.ask(rule, suppression, document, faults)
+        self.found.findings += self.reaching(kept + self.finished(faults))
+        self.found.suppressed += silenced
+
+    def reaching(self, findings: list[Finding]) -> list[Finding]:
+        """Those at or above the thresholds. Suppressions come first: one that silences a minor finding is not unused."""
+        severity, confidence = self.settings.min_severity, self.settings.min_confidence
+        return [finding for finding in findings if finding.severity >= severity and finding.confidence >= confidence]
+
+
+_NOWHERE = Location("", 0, 0, ())
+
+
+def _finding(rule: Rule, fault: Fault, place: Location, path: str, number: int, severity: Severity, confidence: Confidence) -> Finding:
+    document = fault.document
+    identity = fault.path if document is None else _by_name(document, fault.path)
+    detail = str(number) if document else f"{fault.message}\x1f{number}"
+    return Finding(
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        rule=rule.name,
+        path=path,
+        message=fault.message,
+        object=document.ref if document else None,
+        severity=severity,
+        confidence=confidence,
+        remediation=fault.remediation,
+        fingerprint=fingerprint(rule.name, document.ref if document else None, identity, detail),
+    )
+
+
+def _by_name(document: Document, path: Path) -> Path:
+    """The path with list positions replaced by the name of the item, where it has one: containers may change places."""
+    node: Any = document.raw
+    steps: list[str | int] = []
+    for step in path:
+        if isinstance(node, dict):
+            node = node.get(step)
+        else:
+            node = node[step] if isinstance(node, list) and isinstance(step, int) and step < len(node) else None
+        name = node.get("name") if isinstance(step, int) and isinstance(node, dict) else None
+        steps.append(f"={name}" if isinstance(name, str) else step)
+    return tuple(steps)

@@ -52,7 +52,8 @@ class Judge:
         self.active = {rule.name for rule in rules}
         self.extra = {rule.name: self.arguments(rule) for rule in rules}
         self.roles_matter = any(rule.roles or (rule.exempt and not settings.profile.exact) for rule in rules)
-        self.plans: dict[tuple[str, Role, bool], dict[Scope, list[Rule]]] = {}
+        self.words = sorted({word for rule in rules for word in rule.mentions})
+        self.plans: dict[tuple[str, Role, bool, frozenset[bytes]], dict[Scope, list[Rule]]] = {}
         self.workloads = {id(workload.document): workload for workload in snapshot.workloads}
         self.found = Found()
         self.of_object: dict[int, list[tuple[Rule, Fault]]] = {}
@@ -60,7 +61,12 @@ class Judge:
     def arguments(self, rule: Rule) -> tuple[object, ...]:
         """What a rule's function takes after its subject."""
         options = {**rule.options, **self.settings.options.get(rule.name, {})}
-        return (*((self.snapshot,) if rule.takes_snapshot else ()), *((options,) if rule.takes_options else ()))
+        profile = None if self.settings.rules else self.settings.profile
+        return (
+            *((self.snapshot,) if rule.takes_snapshot else ()),
+            *((options,) if rule.takes_options else ()),
+            *((profile,) if rule.takes_profile else ()),
+        )
 
     # -- asking -------------------------------------------------------------------------------------------------------------------------
 
@@ -108,12 +114,14 @@ class Judge:
     def judge(self, document: Document) -> None:
         """Every rule about one object and, if it is a workload, about its pods and containers."""
         faults = self.of_object.pop(id(document), [])
+        blob = document.blob
+        words = frozenset([word for word in self.words if word in blob])
         for rule in self.rules[Scope.DOCUMENT]:
-            if not rule.kinds or document.ref.kind in rule.kinds:
+            if (not rule.kinds or document.ref.kind in rule.kinds) and (not rule.mentions or rule.mentions & words):
                 self.ask(rule, document, document, faults)
         workload = self.workloads.get(id(document))
         if workload is not None:
-            self.workload(workload, faults)
+            self.workload(workload, words, faults)
             self.count(workload)
             workload.release()
         if faults or document.comments or "annotations" in mapping(document.raw.get("metadata")):
@@ -125,10 +133,10 @@ class Judge:
             self.found.accelerated += 1
             self.found.accelerators.update(workload.accelerators)
 
-    def workload(self, workload: Workload, faults: list[tuple[Rule, Fault]]) -> None:
+    def workload(self, workload: Workload, words: frozenset[bytes], faults: list[tuple[Rule, Fault]]) -> None:
         """Rules about a workload, its pods and its containers."""
         document = workload.document
-        plan = self.plan(workload)
+        plan = self.plan(workload, words)
         for rule in plan[Scope.WORKLOAD]:
             if not rule.accelerated or workload.accelerated:
                 self.ask(rule, workload, document, faults)
@@ -141,17 +149,19 @@ class Judge:
                     if not rule.accelerated or container.accelerators:
                         self.ask(rule, container, document, faults)
 
-    def plan(self, workload: Workload) -> dict[Scope, list[Rule]]:
-        """The rules that are asked about workloads of this kind and role, by scope; found once for each combination."""
+    def plan(self, workload: Workload, words: frozenset[bytes]) -> dict[Scope, list[Rule]]:
+        """The rules that are asked about workloads of this kind and role with these words, by scope; found once for each combination."""
         role, confident = Role.UNKNOWN, False
         if self.roles_matter:
             role, confident = workload.role, workload.role_confidence >= Confidence.MEDIUM
-        key = (workload.ref.kind, role, confident)
+        key = (workload.ref.kind, role, confident, words)
         if key not in self.plans:
             exact = self.settings.profile.exact
 
             def applies(rule: Rule) -> bool:
                 if (rule.kinds and workload.ref.kind not in rule.kinds) or (not exact and role in rule.exempt):
+                    return False
+                if rule.mentions and not rule.mentions & words:
                     return False
                 return not rule.roles or (confident and role in rule.roles)
 

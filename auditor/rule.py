@@ -1,7 +1,8 @@
 """How a rule is written: one module, one function, one page.
 
 A rule says what it judges by what its function takes first: a `Container`, a `PodTemplate`, a `Workload`, a `Document`, a `Namespace`, the
-whole `Snapshot`, an `Unread` input or a `Suppression`. A second parameter may be the `Snapshot`, a further one the rule's `Options`.
+whole `Snapshot`, an `Unread` input or a `Suppression`. Further parameters may be the `Snapshot`, the rule's `Options` and, in this order, a
+``Profile | None``: the profile that is asked for, so that costly faults of other profiles need not be worked out; None for everything.
 The module's docstring is its manual page, and the examples in it are its tests.
 """
 
@@ -121,6 +122,7 @@ class Rule:
         roles: only workloads of these roles, known with at least medium certainty, are judged; empty for all.
         accelerated: only containers, pods or workloads that ask for an accelerator are judged.
         exempt: workloads of these roles are not judged, except under a profile that states a standard.
+        mentions: only objects that hold one of these words, anywhere, are judged: a cheap way to leave most of them out.
         needs: kinds of other objects that it looks at.
         options: names with their defaults; the type of the default is the type of the option.
         check: the function.
@@ -139,12 +141,14 @@ class Rule:
     roles: frozenset[Role]
     accelerated: bool
     exempt: frozenset[Role]
+    mentions: frozenset[bytes]
     needs: tuple[str, ...]
     options: Options
     check: Check = field(repr=False)
     page: str = field(repr=False, default="")
     takes_snapshot: bool = False
     takes_options: bool = False
+    takes_profile: bool = False
 
 
 def rule(
@@ -159,6 +163,7 @@ def rule(
     roles: Iterable[Role] = (),
     accelerated: bool = False,
     exempt: Iterable[Role] = (),
+    mentions: Iterable[str] = (),
     needs: Iterable[str] = (),
     options: Options | None = None,
 ) -> Callable[[Check], Check]:
@@ -185,12 +190,14 @@ def rule(
             roles=frozenset(roles),
             accelerated=accelerated,
             exempt=frozenset(exempt),
-            needs=tuple(needs),
+            mentions=frozenset(word.encode() for word in mentions),
+            needs=tuple(sorted(needs)),
             options=MappingProxyType(dict(options or {})),
             check=check,
             page=sys.modules[check.__module__].__doc__ or "",
             takes_snapshot="Snapshot" in parameters[1:],
             takes_options="Options" in parameters[1:],
+            takes_profile="Profile | None" in parameters[1:],
         )
         return check
 

@@ -206,7 +206,11 @@ class Snapshot:
 
     def workload_of(self, document: Document) -> Workload | None:
         """The workload that an object is; None where it yields no pods."""
-        return next((w for w in self._workloads_by_name.get((document.ref.kind, document.ref.name), ()) if w.document is document), None)
+        return self._workloads_by_document.get(id(document))
+
+    @lazy
+    def _workloads_by_document(self) -> Mapping[int, Workload]:
+        return {id(workload.document): workload for workload in self.workloads}
 
     @lazy
     def _workloads_by_name(self) -> Mapping[tuple[str, str], list[Workload]]:
@@ -275,16 +279,15 @@ class Snapshot:
 
     @lazy
     def accelerated_workloads(self) -> tuple[Workload, ...]:
-        """Workloads that ask for an accelerator by resource name, fraction or claim, for rules about namespaces and the whole. Templates
-        for other objects do not count.
+        """Workloads that ask for an accelerator by resource name, fraction or claim, for rules about namespaces and the whole.
 
         Most workloads are dismissed by a look at their keys, which takes a tenth of the time that deriving their containers does.
         """
-        return tuple(workload for workload in self.workloads if not workload.incomplete and self._asks_for_accelerator(workload))
+        return tuple(filter(self._asks_for_accelerator, self.workloads))
 
     def _asks_for_accelerator(self, workload: Workload) -> bool:
-        texts = workload.kind is not None and any(embedded.text for embedded in workload.kind.embeds)
-        if not texts and not _mentions_accelerator(workload.document.raw):
+        blob = workload.document.blob
+        if not any(word in blob for word in _ACCELERATOR_WORDS) or not _mentions_accelerator(workload.document.raw):
             return False
         in_use = "templates" in workload.__dict__
         asks = workload.accelerated or any(map(self.claims_accelerator, workload.templates))
@@ -295,6 +298,14 @@ class Snapshot:
     def workloads_of(self, *roles: Role) -> Iterator[Workload]:
         """Workloads of these roles, with at least medium certainty."""
         return (workload for workload in self.workloads if workload.is_role(*roles))
+
+
+# One of these stands in every object that asks for an accelerator: a word of the key, or the vendor's domain.
+_ACCELERATOR_WORDS = (
+    *(b"gpu", b"resourceClaims", b"google.com/", b"aws.amazon.com/", b"habana.ai/", b"huawei.com/", b"intel.com/", b"amd.com/"),
+    *(b"nvidia.com/", b"cambricon.com/", b"hygon.com/", b"enflame.com/", b"kunlunxin.com/", b"iluvatar.ai/", b"mthreads.com/"),
+    *(b"metax-tech.com/", b"vastaitech.com/"),
+)
 
 
 def _mentions_accelerator(node: Any) -> bool:

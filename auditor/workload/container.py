@@ -49,18 +49,21 @@ class AcceleratorRequest:
         key: the resource name.
         device: what it stands for.
         request, limit: as written; None where absent.
+        count: devices asked for: the limit, else the request; None where that is unknown or no whole number.
     """
 
     key: str
     device: Device
     request: Quantity | Unknown | None
     limit: Quantity | Unknown | None
+    count: int | None
 
-    @property
-    def count(self) -> int | None:
-        """Devices asked for: the limit, else the request; None where that is unknown or no whole number."""
-        value = self.limit if self.limit is not None else self.request
-        return int(value) if isinstance(value, Quantity) and value.whole and value >= 0 else None
+    @classmethod
+    def of(cls, key: str, device: Device, request: Quantity | Unknown | None, limit: Quantity | Unknown | None) -> AcceleratorRequest:
+        """A request with its count worked out once: every second rule asks for it."""
+        value = limit if limit is not None else request
+        known = isinstance(value, Quantity) and value.denominator == 1 and value.numerator >= 0
+        return cls(key, device, request, limit, value.numerator if known and isinstance(value, Quantity) else None)
 
     def __str__(self) -> str:
         value = self.limit if self.limit is not None else self.request
@@ -202,7 +205,7 @@ class Container:
         for key in sorted(keys):
             known = device(key)
             if known is not None:
-                found.append(AcceleratorRequest(key, known, self.request(key), self.limit(key)))
+                found.append(AcceleratorRequest.of(key, known, self.request(key), self.limit(key)))
         return tuple(found)
 
     @property

@@ -119,6 +119,7 @@ from auditor.workload import PodTemplate
 # A name without a domain that can only mean an accelerator.
 BARE = re.compile(r"(?:[^/]*[._-])?(?:\w*gpus?|tpus?|npus?|cuda)(?:[._-][^/]*)?", re.IGNORECASE)
 SECTIONS = ("limits", "requests")
+NATIVE = frozenset({"cpu", "memory", "ephemeral-storage"})
 QUOTA = re.compile(r"(?:requests|limits)\.(?P<key>.+/.+)")
 
 
@@ -130,7 +131,9 @@ QUOTA = re.compile(r"(?:requests|limits)\.(?P<key>.+/.+)")
     options={"known_keys": ""},
 )
 def check(template: PodTemplate, snapshot: Snapshot, options: Options) -> Iterator[Fault]:
-    known = {key.strip() for key in options["known_keys"].split(",")}
+    known: Collection[str] = NATIVE
+    if options["known_keys"]:
+        known = NATIVE | {key.strip() for key in options["known_keys"].split(",")}
     for container in template.containers:
         for section, key in _once({section: container.resource_keys(section) for section in SECTIONS}, known):
             if device(key) is None:

@@ -1,8 +1,8 @@
 """An accelerator is requested without an equal limit, so that no pod is ever created.
 
 ## Why it matters
-Accelerators are extended resources: Kubernetes does not overcommit them, and a request that differs from the limit is refused. For a Pod and
-for built-in workloads the API server rejects the object itself ("Limit must be set for non overcommitable resources", "must be equal to
+Accelerators are extended resources: Kubernetes does not overcommit them, and a request that differs from the limit is refused. For a Pod
+and for built-in workloads the API server rejects the object itself ("Limit must be set for non overcommitable resources", "must be equal to
 nvidia.com/gpu limit of 2"; executed on Kubernetes 1.36.3). A custom resource such as a PyTorchJob is accepted, and its pods never come to
 exist. A limit alone is right: the request defaults to it.
 

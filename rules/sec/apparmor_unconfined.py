@@ -84,6 +84,7 @@ _PREFIX = "container.apparmor.security.beta.kubernetes.io/"
     severity=Severity.MEDIUM,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("apparmor", "appArmorProfile"),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     offences = [*profile_offences(template, "appArmorProfile"), *_annotations(template)]

@@ -98,6 +98,7 @@ _SEVERE = frozenset({
     severity=Severity.HIGH,
     profiles={RECOMMENDED, PSS_BASELINE},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("capabilities",),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     offences, added = [], set()

@@ -116,6 +116,7 @@ _SHARES = {"hostIPC": "the node's shared memory", "hostPID": "the node's process
     severity=Severity.HIGH,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("hostNetwork", "hostPID", "hostIPC"),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     fields = [field for field in template.spec if field in _SHARES]

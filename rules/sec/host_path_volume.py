@@ -118,6 +118,7 @@ _DEVICE = re.compile(r"/dev/(nvidia|kfd|dri|accel|neuron|infiniband|davinci)|/(v
     severity=Severity.MEDIUM,
     profiles={RECOMMENDED, PSS_BASELINE},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("hostPath",),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     plain, special = {}, []

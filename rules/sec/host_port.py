@@ -81,6 +81,7 @@ from auditor.workload.security import Offence, holder_of, read, report
     severity=Severity.MEDIUM,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("hostPort",),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     defaulted = template.get("hostNetwork") is True

@@ -87,7 +87,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.rule import PSS_RESTRICTED, RECOMMENDED, STRICT, Fault, Role, Severity, rule
+from auditor.rule import PSS_RESTRICTED, RECOMMENDED, STRICT, Fault, Profile, Role, Severity, rule
 from auditor.workload import PodTemplate
 from auditor.workload.security import Holder, admits_absence, containers, may_be_windows, names, report
 
@@ -101,8 +101,10 @@ _FIELD = "allowPrivilegeEscalation"
     profiles={RECOMMENDED, STRICT, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
 )
-def check(template: PodTemplate) -> Iterator[Fault]:
+def check(template: PodTemplate, profile: Profile | None) -> Iterator[Fault]:
     if may_be_windows(template):
+        return
+    if profile is not None and not profile.contains((STRICT, PSS_RESTRICTED)) and not any(h.get(_FIELD) is True for h in template.secured):
         return
     literal, missing = [], []
     for holder in containers(template):

@@ -107,6 +107,7 @@ _WORST = (Role.TRAINING, Role.SERVING, Role.NOTEBOOK, Role.BATCH, Role.PLATFORM)
     severity=Severity.CRITICAL,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("privileged",),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     offences = [holder.sets("privileged") for holder in template.secured if holder.container and holder.get("privileged") is True]

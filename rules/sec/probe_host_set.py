@@ -86,6 +86,7 @@ _LOOPBACK = ("host: localhost", "host: 127.0.0.1", "host: ::1")
     severity=Severity.LOW,
     profiles={STRICT, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("host",),
 )
 def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Fault]:
     offences = [offence for holder in containers(template) for offence in _hosts(holder)]

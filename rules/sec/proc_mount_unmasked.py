@@ -58,6 +58,7 @@ from auditor.workload.security import may_use_own_users, report
     severity=Severity.MEDIUM,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("procMount",),
 )
 def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Fault]:
     offences = []

@@ -89,6 +89,7 @@ from auditor.workload.security import everywhere, may_use_own_users, report
     severity=Severity.LOW,
     profiles={STRICT, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("runAsUser",),
 )
 def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Fault]:
     if snapshot.kubernetes_version >= (1, 35) and may_use_own_users(template):

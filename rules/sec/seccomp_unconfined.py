@@ -83,6 +83,7 @@ from auditor.workload.security import profile_offences, report
     severity=Severity.MEDIUM,
     profiles={RECOMMENDED, PSS_BASELINE},  # under pss-restricted, seccomp-missing says it
     exempt={Role.INFRASTRUCTURE},
+    mentions=("seccompProfile",),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     offences = profile_offences(template, "seccompProfile")

@@ -80,6 +80,7 @@ _SINCE_1_31 = _TYPES | {"container_engine_t"}
     severity=Severity.MEDIUM,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("seLinuxOptions",),
 )
 def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Fault]:
     types = _SINCE_1_31 if snapshot.kubernetes_version >= (1, 31) else _TYPES

@@ -109,6 +109,7 @@ _NEVER = (99, 0)
     severity=Severity.MEDIUM,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("sysctls",),
 )
 def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Fault]:
     holder = pod(template)

@@ -82,6 +82,7 @@ _FIELD = ("windowsOptions", "hostProcess")
     severity=Severity.HIGH,
     profiles={RECOMMENDED, PSS_BASELINE, PSS_RESTRICTED},
     exempt={Role.INFRASTRUCTURE},
+    mentions=("hostProcess",),
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     offences = [holder.sets(*_FIELD) for holder in template.secured if holder.get(*_FIELD) is True]

@@ -176,12 +176,14 @@ def check(container: Container) -> Iterator[Fault]:
     gpus = sum(1 if request.count is None else request.count for request in container.accelerators if request.device.vendor in VENDORS)
     if not gpus or not container.is_main or template.incomplete or Inject.SHARED_MEMORY in template.injects or _jax(container):
         return
-    degree = max((use.degree for use in container.parallelism), default=1)
-    if degree < 2 and not workload.is_role(Role.TRAINING):
-        return
     mount = next((mount for mount in container.mounts if _covers(mount)), None)
+    small = [] if mount is None else list(_too_small(container, mount, gpus))
+    if mount is not None and not small:
+        return
+    if not workload.is_role(Role.TRAINING) and max((use.degree for use in container.parallelism), default=1) < 2:
+        return
     if mount is not None:
-        yield from _too_small(container, mount, gpus)
+        yield from small
     elif not _elsewhere(container):
         yield container.fault(
             f"nothing is mounted at {SHM}, so that {_users(container, gpus)} share the 64 MiB of the container runtime",

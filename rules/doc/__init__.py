@@ -1,0 +1,1 @@
+"""Input: documents, comments and annotations that mlaudit reads."""

@@ -1,0 +1,1 @@
+"""Serving: scaling and server configuration."""

@@ -1,0 +1,241 @@
+"""One text to documents: YAML with many documents, JSON, and lists of objects taken apart.
+
+Each document of a stream is parsed on its own, so that one broken document costs nothing but itself.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from auditor.document import Comment, Document, DuplicateKey, NotJudged, ObjectRef, Unread, count_entries, is_placeholder, mapping
+from auditor.source import classify, jsontext
+from auditor.source.builder import BrokenYaml, Built, build, check_syntax
+from auditor.source.comments import ADDRESS, find_comments
+from auditor.source.kustomize import Kustomization
+from auditor.source.suspect import suspect
+
+__all__ = ["Item", "read_text"]
+
+_SEPARATOR = re.compile(r"^(?:---|\.\.\.)(?=\s|$)", re.MULTILINE)
+_CONTENT = re.compile(r"^(?!---|\.\.\.|%)[ \t]*[^\s#]|^(?:---|\.\.\.)[ \t]+[^\s#]", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+_OBJECT_KEYS = (re.compile(r"^[ \t]*[\"']?apiVersion[\"']?:", re.MULTILINE), re.compile(r"^[ \t]*[\"']?kind[\"']?:", re.MULTILINE))
+
+Item = Document | Unread | NotJudged
+
+
+def read_text(text: str, file: str, *, line: int = 0, column: int = 0, fragment: bool = False) -> list[Item]:
+    """Everything that a text holds, in its order.
+
+    Args:
+        text: YAML or JSON.
+        file: its name, for addresses and for recognising what it is.
+        line: how many lines stand before it in the file (a fence in Markdown).
+        column: by how much its lines are indented there.
+        fragment: the text is an excerpt (a fence in Markdown): broken pieces that are no whole object are not errors.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    items: list[Item] = []
+    for chunk, before in _documents(text):
+        items += _Reader(file, line + before, column, fragment).read(chunk)
+    for index, document in enumerate(item for item in items if isinstance(item, Document)):
+        document.index = index
+    return items
+
+
+def _documents(text: str) -> Iterator[tuple[str, int]]:
+    """The documents of a stream with the number of lines before each. Those without content are left out; directives and comments to
+    mlaudit that stand in one belong to the document below it."""
+    starts = [match.start() for match in _SEPARATOR.finditer(text)] if "\n---" in text or "\n..." in text else []
+    if not starts or starts[0] != 0:
+        starts.insert(0, 0)
+    line = 0
+    above, line_above = "", 0
+    for position, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True)):
+        chunk = text[start:end] if len(starts) > 1 else text
+        lines = chunk.count("\n") if end < len(text) else 0
+        content = _CONTENT.search(chunk)
+        if chunk.startswith("...") and position and not (content and content.start() == 0):
+            chunk = "#" + chunk[3:]
+        if content or (chunk.startswith("---") and _DIRECTIVE.search(chunk)):
+            yield above + chunk, line_above if above else line
+            above = ""
+        elif above or ADDRESS in chunk or _DIRECTIVE.search(chunk):
+            line_above = line_above if above else line
+            above += "#" + chunk[3:] if chunk.startswith("---") else chunk
+        line += lines
+    if _DIRECTIVE.search(above):
+        yield above, line_above
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A value that may be an object, and what belongs to it. Positions count from 0 in the document that is read."""
+
+    value: Any
+    marks: array[int]
+    line: int
+    column: int
+    duplicates: tuple[DuplicateKey, ...]
+    comments: tuple[Comment, ...] = ()
+
+
+class _Reader:
+    """Reads one document of a stream."""
+
+    def __init__(self, file: str, line: int, column: int, fragment: bool) -> None:
+        self.file, self.line, self.column, self.fragment = file, line, column, fragment
+
+    def read(self, text: str) -> list[Item]:
+        try:
+            if "apiVersion" not in text or "kind" not in text:
+                if classify.is_kustomization_file(self.file):
+                    return [self.kustomization(build(text).value)]
+                check_syntax(text)
+                return [self.no_object(text)]
+            if classify.is_definition(text):
+                check_syntax(text)
+                return [self.not_judged(classify.CUSTOM_RESOURCE_DEFINITION)]
+            built = build(text, want_blocks=ADDRESS in text)
+        except BrokenYaml as error:
+            return self.broken(text, error)
+        return self.built(built, text)
+
+    def built(self, built: Built, text: str) -> list[Item]:
+        """What a document holds that could be parsed."""
+        if self.column:
+            built.marks[1::2] = array("I", [column + self.column for column in built.marks[1::2]])
+        at, aside = self.line + 1, self.column + 1
+        duplicates = tuple(replace(d, first_line=d.first_line + at, line=d.line + at, column=d.column + aside) for d in built.duplicates)
+        piece = _Piece(built.value, built.marks, built.line, built.column + self.column, duplicates)
+        if ADDRESS in text:
+            piece.comments = find_comments(text, first_key=built.line, blocks=built.blocks, before=self.line)
+        if classify.is_kustomization_file(self.file) and isinstance(built.value, dict):
+            return [self.kustomization(built.value)]
+        return self.objects(piece) or [self.no_object(text)]
+
+    def objects(self, piece: _Piece, version: object = None, kind: object = None) -> list[Item]:
+        """The object that a piece is, or those of the list that it is; nothing where it is neither.
+
+        Args:
+            piece: a document, or an item of a list.
+            version: what it need not say, because the list has said it.
+            kind: likewise.
+        """
+        value = piece.value
+        if not isinstance(value, dict):
+            return []
+        version, kind = value.get("apiVersion") or version, value.get("kind") or kind
+        if not isinstance(version, str) or not isinstance(kind, str):
+            return []
+        if version.startswith("kustomize.config.k8s.io/"):
+            return [self.kustomization(value, piece.line)]
+        reason = classify.set_aside(self.file, value, version, kind)
+        if reason:
+            return [self.not_judged(reason, piece.line)]
+        if kind == "List" or (kind.endswith("List") and "items" in value and isinstance(value["items"], list | None)):
+            return self.items(piece, version, kind) or [self.not_judged(classify.EMPTY_LIST, piece.line)]
+        return [self.document(piece, version, kind)]
+
+    def document(self, piece: _Piece, version: str, kind: str) -> Document:
+        group, slash, short = version.rpartition("/")
+        metadata = mapping(piece.value.get("metadata"))
+        name, namespace = metadata.get("name"), metadata.get("namespace")
+        if not isinstance(name, str) or not name:
+            generated = metadata.get("generateName")
+            name = generated if isinstance(generated, str) else ""
+        if not isinstance(namespace, str) or is_placeholder(namespace):
+            namespace = ""
+        return Document(
+            ObjectRef(group if slash else "", short, kind, namespace, name), piece.value, file=self.file, offset=self.line,
+            line=self.line + piece.line + 1, column=piece.column + 1, marks=piece.marks, duplicates=piece.duplicates,
+            comments=piece.comments,
+        )  # fmt: skip
+
+    def items(self, piece: _Piece, version: str, kind: str) -> list[Item]:
+        """The objects of ``kind: List`` or of a typed list, whose items may leave out what the list's kind says."""
+        entries = piece.value.get("items") or []
+        inherited = (version, kind.removesuffix("List")) if kind != "List" else (None, None)
+        at = 1
+        for key, value in piece.value.items():
+            if key == "items":
+                break
+            at += 1 + count_entries(value)
+        pieces: list[_Piece] = []
+        for index, entry in enumerate(entries):
+            line, column = (piece.marks[2 * at], piece.marks[2 * at + 1]) if piece.marks else (piece.line, piece.column)
+            size = count_entries(entry)
+            twice = tuple(replace(d, path=d.path[2:]) for d in piece.duplicates if d.path[:2] == ("items", index))
+            pieces.append(_Piece(entry, piece.marks[2 * (at + 1) : 2 * (at + 1 + size)], line, column, twice))
+            at += 1 + size
+        self.distribute(piece.comments, pieces)
+        found: list[Item] = [
+            Unread(
+                self.file,
+                d.line,
+                f"`items` stands in line {d.first_line} already; kubectl reads this one only",
+                d.column,
+                remedy="join them",
+            )
+            for d in piece.duplicates
+            if d.path == ("items",)
+        ]
+        for item in pieces:
+            found += self.objects(item, *inherited) or [self.not_judged(classify.NO_OBJECT, item.line)]
+        return found
+
+    def distribute(self, comments: tuple[Comment, ...], pieces: list[_Piece]) -> None:
+        """Give each item of a list the comments that stand in it or right above it; the latter, and those of the list, speak of it all."""
+        starts = [self.line + piece.line + 1 for piece in pieces]
+        for number, piece in enumerate(pieces):
+            first = starts[number] if number else 0
+            last = starts[number + 1] if number + 1 < len(starts) else None
+            piece.comments = tuple(
+                replace(comment, whole_object=comment.whole_object or comment.line < starts[number] <= comment.target)
+                for comment in comments
+                if comment.whole_object or (first <= comment.target and (last is None or comment.target < last))
+            )
+
+    def kustomization(self, value: object, line: int = 0) -> Kustomization:
+        return Kustomization.read(value, self.file, self.line + line + 1)
+
+    def not_judged(self, reason: str, line: int = 0) -> NotJudged:
+        return NotJudged(self.file, self.line + line + 1, reason)
+
+    def no_object(self, text: str) -> NotJudged:
+        reason = classify.reason_for(self.file, text)
+        return self.not_judged(classify.FRAGMENT if self.fragment and reason == classify.NO_OBJECT else reason)
+
+    def broken(self, text: str, error: BrokenYaml) -> list[Item]:
+        if jsontext.looks_like_json(text) and (values := jsontext.decode(text)):
+            return self.json(text, values)
+        if reason := classify.reason_broken(self.file, text):
+            return [self.not_judged(reason)]
+        if self.fragment and not all(key.search(text) for key in _OBJECT_KEYS):
+            return [self.not_judged(classify.FRAGMENT)]
+        found = suspect(text, error)
+        return [
+            Unread(
+                self.file, self.line + error.line + 1, error.problem, self.column + error.column + 1, syntax=True,
+                remedy=found.remedy if found else "", culprit=self.line + found.line + 1 if found and found.line != error.line else 0,
+            )
+        ]  # fmt: skip
+
+    def json(self, text: str, values: list[tuple[Any, int, int]]) -> list[Item]:
+        """JSON that YAML cannot read: objects one after the other, or characters that YAML writes in another way."""
+        if len(values) > 1 and "apiVersion" not in text:
+            return [self.not_judged(classify.JSON_LINES)]
+        found: list[Item] = []
+        for value, start, end in values if len(values) > 1 else [(values[0][0], 0, len(text))]:
+            reader = _Reader(self.file, self.line + text.count("\n", 0, start), self.column, self.fragment)
+            chunk = jsontext.without_surrogates(text[start:end])
+            try:
+                found += reader.built(build(chunk), chunk)
+            except BrokenYaml:  # no positions then
+                found += reader.built(Built(value, array("I"), 0, 0, (), ()), chunk)
+        return found

@@ -1,0 +1,82 @@
+"""The command line: arguments to settings to exit code. Commands are imported when they are asked for, so that each starts fast.
+
+Exit codes, the same for every command and format: 0 clean; 1 findings at or above ``--fail-on``; 2 bad usage or no input; 3 incomplete.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from auditor import __version__
+from auditor.errors import AuditError
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "scan": "judge manifests in files, directories or standard input",
+    "rules": "list the rules",
+    "explain": "print the manual page of a rule",
+    "completion": "print the shell completion script",
+}
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Commands(click.Group):
+    """Commands by name; their modules are imported only when they are run, and their help lines are known without."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"auditor.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            hint = f"did you mean `mlaudit scan {args[0]}`?" if os.path.exists(args[0]) else f"commands are {', '.join(_COMMANDS)}"  # noqa: PTH110 - see auditor/__init__.py
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="mlaudit", message="%(prog)s %(version)s")
+def cli() -> None:
+    r"""Audit machine-learning workloads on Kubernetes: what is unsafe, what will not run, and which GPUs burn money for nothing.
+
+    \b
+    Start with:
+      mlaudit scan ./k8s
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The ``mlaudit`` command. Exits with one of the codes above; an error is one line on standard error, never a traceback."""
+    try:
+        code = cli.main(args=arguments, prog_name="mlaudit", standalone_mode=False)
+    except AuditError as error:
+        click.echo(f"mlaudit: {error}", err=True)
+        code = error.exit_code
+    except click.UsageError as error:
+        error.show()
+        code = 2
+    except click.ClickException as error:
+        click.echo(f"mlaudit: {error.format_message()}", err=True)
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("mlaudit: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:  # the reader of our output went away, as `head` does: nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

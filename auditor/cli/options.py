@@ -1,0 +1,237 @@
+"""Options that commands share, and what they mean."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from auditor.config import Settings
+from auditor.errors import AuditError, ConfigError, UsageError
+from auditor.finding import Confidence, Severity
+from auditor.registry import format_names, load_rules, rule_named, suggestion
+from auditor.report import View
+from auditor.rule import Profile
+from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
+
+__all__ = ["complete_rule", "output", "progress", "selection", "settings", "view", "write"]
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_SEVERITIES = [str(severity) for severity in sorted(Severity, reverse=True)]
+_CONFIDENCES = [str(confidence) for confidence in sorted(Confidence, reverse=True)]
+_NARROWEST, _WIDEST = 80, 200
+
+
+def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Rule names for the shell."""
+    return [CompletionItem(name, help=rule.title) for name, rule in load_rules().items() if name.startswith(incomplete)]
+
+
+def _stack(*decorators: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Decorator:
+    def apply(function: Callable[..., Any]) -> Callable[..., Any]:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+selection = _stack(
+    click.option(
+        "--profile", type=click.Choice([str(p) for p in Profile]), default="recommended", show_default=True, help="The set of rules to ask."
+    ),
+    click.option(
+        "--rule",
+        "rules",
+        multiple=True,
+        metavar="RULE",
+        shell_complete=complete_rule,
+        help="Ask only this rule, whatever the profile; repeatable.",
+    ),
+    click.option(
+        "--exclude-rule",
+        "exclude_rules",
+        multiple=True,
+        metavar="RULE",
+        shell_complete=complete_rule,
+        help="Leave this rule out; repeatable.",
+    ),
+    click.option(
+        "--tag",
+        "tags",
+        multiple=True,
+        metavar="TAG",
+        help="Ask only rules with this tag or topic (llm-serving, multi-tenant, gpu …), of every profile.",
+    ),
+    click.option("--option", "rule_options", multiple=True, metavar="RULE.NAME=VALUE", help="Set an option of a rule; repeatable."),
+    click.option(
+        "--fail-on",
+        type=click.Choice([*_SEVERITIES, "never"]),
+        default="high",
+        show_default=True,
+        help="Exit with 1 when a finding is at least that severe.",
+    ),
+    click.option(
+        "--min-severity", type=click.Choice(_SEVERITIES), default="info", show_default=True, help="Leave out less severe findings."
+    ),
+    click.option(
+        "--min-confidence", type=click.Choice(_CONFIDENCES), default="low", show_default=True, help="Leave out less certain findings."
+    ),
+    click.option("--complete", is_flag=True, help="Nothing is missing: report objects that are not in view as absent."),
+    click.option(
+        "--kubernetes-version",
+        metavar="X.Y",
+        default=".".join(map(str, DEFAULT_KUBERNETES_VERSION)),
+        show_default=True,
+        help="The cluster's version.",
+    ),
+    click.option("--exit-zero", is_flag=True, help="Exit with 0 in spite of findings; errors keep their codes."),
+)
+
+output = _stack(
+    click.option("-f", "--format", type=click.Choice(format_names()), default="table", show_default=True, help="How to write the report."),
+    click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to FILE."),
+    click.option(
+        "--group-by",
+        type=click.Choice(["file", "object", "rule", "severity"]),
+        default="file",
+        show_default=True,
+        help="How the table is grouped.",
+    ),
+    click.option(
+        "--color", "colour", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, help="Colours in the table."
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="Only the findings and one closing line."),
+    click.option("-v", "--verbose", is_flag=True, help="Also name every input and rule that was not judged, and why."),
+)
+
+
+def settings(given: dict[str, Any]) -> Settings:
+    """The settings that the selection options stand for.
+
+    Raises:
+        UsageError: a rule, tag or version that does not exist.
+        ConfigError: an option that its rule does not have, or a value of the wrong type.
+    """
+    for name in (*given["rules"], *given["exclude_rules"]):
+        rule_named(name)
+    known_tags = {tag for rule in load_rules().values() for tag in (*rule.tags, rule.topic)}
+    for tag in given["tags"]:
+        if tag not in known_tags:
+            raise UsageError(f"there is no tag {tag!r}", suggestion(tag, known_tags) or f"tags are {', '.join(sorted(known_tags))}")
+    return Settings(
+        profile=Profile(given["profile"]),
+        rules=frozenset(given["rules"]),
+        exclude_rules=frozenset(given["exclude_rules"]),
+        tags=frozenset(given["tags"]),
+        fail_on=None if given["fail_on"] == "never" else Severity[given["fail_on"].upper()],
+        min_severity=Severity[given["min_severity"].upper()],
+        min_confidence=Confidence[given["min_confidence"].upper()],
+        complete=given["complete"],
+        kubernetes_version=_version(given["kubernetes_version"]),
+        options=_rule_options(given["rule_options"]),
+    )
+
+
+def _version(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"v?(\d+)\.(\d+)(?:\.\d+)?", text)
+    if match is None:
+        raise UsageError(f"{text!r} is no Kubernetes version", "write it like 1.33")
+    return int(match[1]), int(match[2])
+
+
+def _rule_options(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for text in given:
+        match = re.fullmatch(r"([\w-]+)\.(\w+)=(.*)", text)
+        if match is None:
+            raise UsageError(f"{text!r} is no option of a rule", "write it like liveness-kills-loading-model.min_startup_seconds=300")
+        rule, name = rule_named(match[1]), match[2]
+        if name not in rule.options:
+            raise ConfigError(
+                f"the rule {rule.name} has no option {name!r}",
+                suggestion(name, rule.options) or f"it has {', '.join(rule.options) or 'none'}",
+            )
+        found.setdefault(rule.name, {})[name] = _value(rule.options[name], match[3], text)
+    return found
+
+
+def _value(default: Any, text: str, given: str) -> Any:
+    """A value of the type of the option's default."""
+    if isinstance(default, bool):
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"{given!r} needs true or false")
+        return text.lower() == "true"
+    if isinstance(default, int):
+        if not re.fullmatch(r"-?\d+", text):
+            raise ConfigError(f"{given!r} needs a whole number")
+        return int(text)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def view(given: dict[str, Any]) -> View:
+    """How the report is shown: as wide as the terminal, in colour only there."""
+    terminal = given["output"] is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size((100, 24)).columns
+    return View(
+        width=min(max(width, _NARROWEST), _WIDEST),
+        colour=given["colour"] == "always" or (given["colour"] == "auto" and terminal),
+        group_by=given["group_by"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+    )
+
+
+def write(text: str, file: Path | None) -> None:
+    """Write a report to a file, or to standard output.
+
+    Raises:
+        AuditError: the file cannot be written.
+    """
+    if file is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a file name need not be UTF-8, and a terminal need not know an arrow
+            sys.stdout.reconfigure(errors="backslashreplace")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    try:
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise AuditError(f"cannot write {file}: {error.strerror}", "give another file to -o") from None
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error, for long work on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar: Any = None
+
+    def show(done: int, total: int) -> None:
+        nonlocal bar
+        if bar is None and total > _LONG:
+            bar = click.progressbar(length=total, label="reading", file=sys.stderr)
+            bar.__enter__()
+        if bar is not None:
+            bar.update(done - bar.pos)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.__exit__(None, None, None)
+
+
+_LONG = 300

@@ -1,0 +1,101 @@
+"""The report: the one value that every output format takes. The same input gives the same bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from auditor import __version__
+from auditor.document import NotJudged, Unread
+from auditor.finding import Finding, RuleFailure, Severity, Skipped, Suppressed
+
+__all__ = ["Finding", "Report", "Severity", "Summary", "View", "counts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What there was, in numbers.
+
+    Attributes:
+        files: files met; each is counted once in the next three.
+        files_judged, files_unread, files_not_judged: with at least one object; of the others, with something unreadable; the rest.
+        documents: objects, unreadable documents and documents that are no objects.
+        objects: objects judged.
+        workloads: objects that yield pods.
+        accelerated_workloads: workloads that ask for accelerators.
+        gpus_requested: accelerators that all workloads ask for together, at the lower end where an autoscaler moves the number.
+    """
+
+    files: int
+    files_judged: int
+    files_unread: int
+    files_not_judged: int
+    documents: int
+    objects: int
+    workloads: int
+    accelerated_workloads: int
+    gpus_requested: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that a run found, and all that it did not judge.
+
+    Attributes:
+        findings, suppressed, skipped, failures, unread: sorted.
+        not_judged: how many documents were recognised as something else, by reason.
+        folders: folders that were not entered, with the reason.
+        summary: numbers.
+        profile: the profile that was asked for.
+        kubernetes_version: the version that the rules assumed.
+        rules: how many rules were asked.
+    """
+
+    findings: tuple[Finding, ...]
+    suppressed: tuple[Suppressed, ...]
+    skipped: tuple[Skipped, ...]
+    failures: tuple[RuleFailure, ...]
+    unread: tuple[Unread, ...]
+    not_judged: Mapping[str, int]
+    folders: tuple[NotJudged, ...]
+    summary: Summary
+    profile: str
+    kubernetes_version: str
+    rules: int
+
+    version = __version__
+
+    @property
+    def incomplete(self) -> bool:
+        """Something could not be read, or a rule failed: what is reported is not all there is."""
+        return bool(self.unread or self.failures)
+
+    def reaches(self, severity: Severity | None) -> bool:
+        """Whether a finding is at or above a severity; never for None."""
+        return severity is not None and any(finding.severity >= severity for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a report is to be shown, for formats that people read.
+
+    Attributes:
+        width: columns of the terminal.
+        colour: whether it shows colours.
+        group_by: ``file``, ``object``, ``rule`` or ``severity``.
+        quiet: only findings and the last line.
+        verbose: also everything that was not judged, one by one.
+    """
+
+    width: int = 100
+    colour: bool = False
+    group_by: str = "file"
+    quiet: bool = False
+    verbose: bool = False
+
+
+def counts(report: Report) -> dict[str, int]:
+    """Findings by severity, the worst first; all severities are there."""
+    number = Counter(finding.severity for finding in report.findings)
+    return {str(severity): number[severity] for severity in sorted(Severity, reverse=True)}

@@ -1,0 +1,86 @@
+"""The report as JSON, for programs. Its shape is ``report.schema.json``: fields may be added, never renamed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from auditor.report import Finding, Report, View, counts
+
+__all__ = ["fields", "render"]
+
+
+def render(report: Report, view: View) -> str:
+    """The report as JSON, each entry of a list on a line of its own: easy to compare, and written by the fast encoder."""
+    return "{\n" + ",\n".join(f'  "{name}": {_value(value)}' for name, value in fields(report).items()) + "\n}\n"
+
+
+def _value(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return json.dumps(value, ensure_ascii=False)
+    return "[\n" + ",\n".join(f"    {json.dumps(entry, ensure_ascii=False)}" for entry in value) + "\n  ]"
+
+
+def fields(report: Report) -> dict[str, Any]:
+    """The report as plain values, in the order in which they are written."""
+    summary = report.summary
+    return {
+        "version": 1,
+        "tool": {
+            "name": "mlaudit",
+            "version": report.version,
+            "profile": report.profile,
+            "kubernetes_version": report.kubernetes_version,
+            "rules": report.rules,
+        },
+        "findings": [_finding(finding) for finding in report.findings],
+        "suppressed": [
+            {**_finding(entry.finding), "how": entry.how, "reason": entry.reason, "until": entry.until} for entry in report.suppressed
+        ],
+        "skipped": [{"rule": entry.rule, "reason": entry.reason, "count": entry.count} for entry in report.skipped],
+        "failures": [
+            {"rule": entry.rule, "file": entry.file, "line": entry.line, "object": entry.object, "error": entry.error}
+            for entry in report.failures
+        ],
+        "unread": [
+            {"file": entry.file, "line": entry.line, "column": entry.column, "reason": entry.reason, "remedy": entry.remedy}
+            for entry in report.unread
+        ],
+        "not_judged": dict(report.not_judged),
+        "folders_skipped": [{"file": entry.file, "reason": entry.reason} for entry in report.folders],
+        "summary": {
+            "files": summary.files,
+            "files_judged": summary.files_judged,
+            "files_unread": summary.files_unread,
+            "files_not_judged": summary.files_not_judged,
+            "documents": summary.documents,
+            "objects": summary.objects,
+            "workloads": summary.workloads,
+            "accelerated_workloads": summary.accelerated_workloads,
+            "gpus_requested": summary.gpus_requested,
+            "findings": counts(report),
+        },
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    ref = finding.object
+    return {
+        "rule": finding.rule,
+        "severity": str(finding.severity),
+        "confidence": str(finding.confidence),
+        "object": {
+            "group": ref.group if ref else "",
+            "version": ref.version if ref else "",
+            "kind": ref.kind if ref else "",
+            "namespace": ref.namespace if ref else "",
+            "name": ref.name if ref else "",
+        },
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "path": finding.path,
+        "message": finding.message,
+        "remediation": finding.remediation,
+        "fingerprint": finding.fingerprint,
+    }

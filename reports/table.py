@@ -1,0 +1,161 @@
+"""The report for people at a terminal of 80 to 200 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+
+from auditor.report import Finding, Report, Severity, View, counts
+
+__all__ = ["render"]
+
+_COLOURS = {Severity.CRITICAL: "1;31", Severity.HIGH: "31", Severity.MEDIUM: "33", Severity.LOW: "36", Severity.INFO: "2"}
+_SEVERITY = 10  # room for the longest severity and a gap
+_INDENT = _SEVERITY + 2
+_SHOWN = 5  # so many entries of a kind are named without --verbose
+
+
+def render(report: Report, view: View) -> str:
+    """Findings in groups, then what was not judged, then a summary."""
+    writer = _Writer(view)
+    lines = [*writer.findings(report)]
+    if not view.quiet:
+        lines += writer.unread(report)
+        lines += writer.not_judged(report)
+    lines += writer.summary(report)
+    return "\n".join(lines) + "\n"
+
+
+def _printable(text: str) -> str:
+    """Text from a manifest made safe for a terminal: control characters and direction overrides are shown as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
+
+
+def _who(finding: Finding) -> str:
+    return _printable(str(finding.object)) if finding.object else "(unreadable)"
+
+
+def _place(finding: Finding) -> str:
+    file = _printable(finding.file)
+    return f"{file}:{finding.line}:{finding.column}" if finding.line else file
+
+
+_GROUPS: dict[str, tuple[Callable[[Finding], object], Callable[[Finding], str]]] = {
+    "file": (lambda finding: finding.file, lambda finding: _printable(finding.file)),
+    "object": (lambda finding: (str(finding.object), finding.file), _who),
+    "rule": (lambda finding: finding.rule, lambda finding: finding.rule),
+    "severity": (lambda finding: -finding.severity, lambda finding: str(finding.severity)),
+}
+
+
+class _Writer:
+    def __init__(self, view: View) -> None:
+        self.view = view
+
+    def paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.view.colour else text
+
+    def wrapped(self, text: str, indent: int, first: str | None = None) -> list[str]:
+        """Text in the width of the terminal. Long words (paths, images) are kept whole, so that they can be copied."""
+        return textwrap.wrap(
+            _printable(text),
+            self.view.width,
+            initial_indent=" " * indent if first is None else first,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+    def findings(self, report: Report) -> Iterator[str]:
+        key, title = _GROUPS[self.view.group_by]
+        ordered = sorted(report.findings, key=lambda finding: (key(finding), finding.file, finding.line))
+        for _, group in groupby(ordered, key):
+            members = list(group)
+            yield self.heading(title(members[0]), len(members))
+            who = None
+            for finding in members:
+                if self.view.group_by != "object" and _who(finding) != who:
+                    who = _who(finding)
+                    yield f"  {who}"
+                yield from self.finding(finding)
+            yield ""
+
+    def heading(self, title: str, number: int) -> str:
+        count = f"{number} finding{'s' if number != 1 else ''}"
+        gap = max(self.view.width - len(title) - len(count), 2)
+        return self.paint(title, "1") + " " * gap + self.paint(count, "2")
+
+    def finding(self, finding: Finding) -> Iterator[str]:
+        severity = self.paint(f"{finding.severity!s:<{_SEVERITY}}", _COLOURS[finding.severity])
+        yield f"  {severity}{_place(finding)}  {self.paint(finding.rule, '1')}"
+        yield from self.wrapped(finding.message, _INDENT)
+        if finding.remediation:
+            yield from self.wrapped(finding.remediation, _INDENT, " " * (_INDENT - 2) + "→ ")
+
+    def unread(self, report: Report) -> Iterator[str]:
+        if report.unread:
+            yield self.paint(f"Could not be read: {len(report.unread)}", "1;31")
+            for entry in report.unread:
+                place = f"{_printable(entry.file)}:{entry.line}" if entry.line else _printable(entry.file)
+                remedy = f"; {entry.remedy}" if entry.remedy and not entry.syntax else ""
+                yield from self.wrapped(f"{place}  {entry.reason}{remedy}", 4, "  ")
+            yield ""
+        if report.failures:
+            yield self.paint(f"Rules that failed (please report them): {len(report.failures)}", "1;31")
+            for failure in report.failures:
+                yield from self.wrapped(f"{failure.rule} on {failure.object} ({failure.file}:{failure.line}): {failure.error}", 4, "  ")
+            yield ""
+
+    def not_judged(self, report: Report) -> Iterator[str]:
+        """Everything that was not judged, with its reason."""
+        entries = [f"{number} {reason}" for reason, number in report.not_judged.items()]
+        entries += [f"{number} {reason}" for number, reason in _counted(folder.reason for folder in report.folders)]
+        if entries:
+            yield from self.wrapped("Not judged: " + " · ".join(_printable(entry) for entry in entries), 2, "")
+            if self.view.verbose:
+                yield from (f"  {_printable(folder.file)}  {folder.reason}" for folder in report.folders)
+        if report.skipped:
+            total = sum(entry.count for entry in report.skipped)
+            yield from self.wrapped(
+                f"Not checked, because the objects to compare with are not in view: {total} (--complete says that nothing is missing)",
+                2,
+                "",
+            )
+            shown = report.skipped if self.view.verbose else report.skipped[:_SHOWN]
+            for entry in shown:
+                yield from self.wrapped(f"{entry.count} × {entry.rule}: {entry.reason}", 4, "  ")
+            if len(shown) < len(report.skipped):
+                yield f"  and {len(report.skipped) - len(shown)} more (--verbose)"
+        if report.suppressed:
+            yield f"Suppressed: {len(report.suppressed)}"
+            for suppressed in report.suppressed if self.view.verbose else report.suppressed[:_SHOWN]:
+                until = f" (until {suppressed.until})" if suppressed.until else ""
+                yield from self.wrapped(f"{_place(suppressed.finding)}  {suppressed.finding.rule}: {suppressed.reason}{until}", 4, "  ")
+        if entries or report.skipped or report.suppressed:
+            yield ""
+
+    def summary(self, report: Report) -> Iterator[str]:
+        number = counts(report)
+        total = sum(number.values())
+        parts = [self.paint(f"{count} {name}", _COLOURS[Severity[name.upper()]]) for name, count in number.items() if count]
+        yield self.paint(f"{total} finding{'s' if total != 1 else ''}", "1") + (f": {', '.join(parts)}" if parts else "")
+        if self.view.quiet:
+            return
+        summary = report.summary
+        gpus = (
+            f"{summary.gpus_requested} accelerators requested by {summary.accelerated_workloads} of them"
+            if summary.gpus_requested
+            else "no accelerators requested"
+        )
+        yield from self.wrapped(
+            f"{summary.objects} objects in {summary.files_judged} of {summary.files} files, {summary.workloads} workloads, {gpus}", 2, ""
+        )
+        yield from self.wrapped(f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}", 2, "")
+
+
+def _counted(reasons: Iterable[str]) -> list[tuple[int, str]]:
+    ordered = sorted(reasons)
+    return [(len(list(group)), reason) for reason, group in groupby(ordered)]

@@ -1,0 +1,19 @@
+"""The report as YAML: the same fields as JSON."""
+
+from __future__ import annotations
+
+import yaml
+
+from auditor.report import Report, View
+
+from .json import fields
+
+__all__ = ["render"]
+
+
+def render(report: Report, view: View) -> str:
+    """The report as YAML in block style."""
+    text: str = yaml.dump(
+        fields(report), Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True, width=120
+    )
+    return text

@@ -1,0 +1,80 @@
+"""Prints the generated parts of the documentation again: the rules' pages, and what the README shows of the command line.
+
+``python -m tests.regenerate`` writes them; `tests/test_docs.py` fails when a committed one is stale.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from auditor.cli import cli
+from auditor.cli.explain import page
+from auditor.registry import load_rules
+from auditor.rule import Profile, Rule
+
+ROOT = Path(__file__).resolve().parents[1]
+README, RULES = ROOT / "README.md", ROOT / "docs" / "rules.md"
+
+
+def run(*arguments: str) -> str:
+    """What a command prints in the repository's root at 80 columns."""
+    here = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        result = CliRunner(env={"COLUMNS": "80"}).invoke(cli, list(arguments), prog_name="mlaudit", terminal_width=80)
+    finally:
+        os.chdir(here)
+    return result.stdout.rstrip()
+
+
+def readme() -> str:
+    """The README with its printed blocks made anew. A block is the fence that follows one of these headings."""
+    text = README.read_text(encoding="utf-8")
+    text = _fenced(
+        text,
+        "## What it says",
+        "$ mlaudit scan fixtures/demo/training --min-severity medium\n" + run("scan", "fixtures/demo/training", "--min-severity", "medium"),
+    )
+    return _fenced(text, "## All options of `mlaudit scan`", run("scan", "--help"))
+
+
+def _fenced(text: str, heading: str, body: str) -> str:
+    pattern = re.compile(rf"({re.escape(heading)}\n+```text\n).*?(\n```)", re.DOTALL)
+    changed, number = pattern.subn(lambda match: match[1] + body + match[2], text)
+    if number != 1:
+        raise SystemExit(f"README.md has {number} blocks under {heading!r}")
+    return changed
+
+
+def rules() -> str:
+    """All rules' pages in one file, by topic."""
+    topics: dict[str, list[Rule]] = {}
+    for rule in load_rules().values():
+        topics.setdefault(rule.topic, []).append(rule)
+    titles = {topic: (importlib.import_module(f"auditor.rules.{topic}").__doc__ or topic).rstrip(".") for topic in topics}
+    ordered = sorted(topics, key=lambda topic: titles[topic])
+    parts = ["# Rules\n\nPrinted from the rules by `make docs`. The examples are executed by the tests.\n"]
+    for topic in ordered:
+        parts.append(f"## {titles[topic]}\n")
+        parts.append("| rule | severity | profiles | finds |\n|---|---|---|---|")
+        for rule in topics[topic]:
+            profiles = ", ".join(str(profile) for profile in Profile if profile in rule.profiles)
+            parts.append(f"| [`{rule.name}`](#{rule.name}) | {rule.severity} | {profiles} | {rule.title} |")
+        parts.append("")
+    for topic in ordered:
+        for rule in topics[topic]:
+            body = page(rule)
+            body = re.sub(r"^# .*$", f"## {rule.name}\n\n**{rule.title}**", body, count=1, flags=re.MULTILINE)
+            parts.append(re.sub(r"^## (Why|Bad|Good|When|References)", r"### \1", body, flags=re.MULTILINE))
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    RULES.parent.mkdir(exist_ok=True)
+    RULES.write_text(rules(), encoding="utf-8")
+    README.write_text(readme(), encoding="utf-8")

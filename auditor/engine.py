@@ -19,7 +19,7 @@ __all__ = ["Outcome", "evaluate", "select"]
 
 # From how many objects on a second process pays: starting one costs about 20 ms, an object about 0.1 ms.
 _PARALLEL_FROM = 2000
-_BATCH = 500
+_BATCH = 100
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """Kubernetes quantities, exact.
 
 A quantity is a decimal number with an optional suffix: binary (Ki … Ei), decimal (n, u, m, k, M … E) or an exponent (e3, E-2).
-Values are `fractions.Fraction`, so that 100m + 900m is exactly 1 and nothing is ever rounded.
+Values are `fractions.Fraction`, so that 100m + 900m is exactly 1 and nothing is ever rounded. (The API server rounds what is finer than
+1n up to it.)
 
 Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
 """
@@ -51,6 +52,12 @@ class Quantity(Fraction):
 
     def __reduce__(self) -> tuple[object, ...]:
         return Quantity, (Fraction(self), self.text)
+
+    def __copy__(self) -> Quantity:  # Fraction's would take the denominator for the text
+        return self
+
+    def __deepcopy__(self, memo: object) -> Quantity:
+        return self
 
 
 @lru_cache(maxsize=4096)

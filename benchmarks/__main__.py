@@ -90,11 +90,12 @@ def paired(runs: int, *programs: Callable[[], Run]) -> list[Run]:
 class Verdicts:
     """Prints each figure beside its promise and remembers whether all hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, slack: float) -> None:
+        self.slack = slack
         self.broken = 0
 
     def say(self, what: str, figure: float, limit: float, unit: str = "×") -> None:
-        holds = figure <= limit
+        holds = figure <= limit * self.slack
         self.broken += not holds
         print(f"{'ok  ' if holds else 'FAIL'}  {what:<66} {figure:8.2f} {unit:<4} (promised {limit:g})")
 
@@ -148,9 +149,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer runs; the same documents and the same promises")
     parser.add_argument("--documents", type=int, default=20_000, help="how many documents are generated (default %(default)s)")
+    parser.add_argument("--slack", type=float, default=1, help="how far figures may exceed their promises (default %(default)s)")
     given = parser.parse_args()
     runs = 3 if given.quick else 7
-    verdicts = Verdicts()
+    verdicts = Verdicts(given.slack)
     start(verdicts, runs)
     corpus(verdicts, runs * 2)
     generated(verdicts, runs, given.documents)

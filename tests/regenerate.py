@@ -1,6 +1,6 @@
-"""Prints the generated parts of the documentation again: the rules' pages, and what the README shows of the command line.
+"""Prints what is generated again: the rules' pages, what the README shows of the command line, and the golden reports.
 
-``python -m tests.regenerate`` writes them; `tests/test_docs.py` fails when a committed one is stale.
+``python -m tests.regenerate`` writes them; `tests/test_docs.py` and `tests/test_golden.py` fail when a committed one is stale.
 """
 
 from __future__ import annotations
@@ -21,12 +21,26 @@ ROOT = Path(__file__).resolve().parents[1]
 README, RULES = ROOT / "README.md", ROOT / "docs" / "rules.md"
 
 
-def run(*arguments: str) -> str:
-    """What a command prints in the repository's root at 80 columns."""
+# Golden files: what is scanned, and how wide the terminal is.
+GOLDEN = {
+    "demo-80.txt": (("fixtures/demo",), 80),
+    "demo-by-rule-120.txt": (("fixtures/demo", "--group-by", "rule"), 120),
+    "demo-strict.json": (("fixtures/demo", "--profile", "strict", "--format", "json"), 80),
+}
+
+
+def golden(name: str) -> str:
+    """The content that a golden file should have."""
+    arguments, columns = GOLDEN[name]
+    return run("scan", *arguments, columns=columns) + "\n"
+
+
+def run(*arguments: str, columns: int = 80) -> str:
+    """What a command prints in the repository's root."""
     here = Path.cwd()
     os.chdir(ROOT)
     try:
-        result = CliRunner(env={"COLUMNS": "80"}).invoke(cli, list(arguments), prog_name="mlaudit", terminal_width=80)
+        result = CliRunner(env={"COLUMNS": str(columns)}).invoke(cli, list(arguments), prog_name="mlaudit", terminal_width=columns)
     finally:
         os.chdir(here)
     return result.stdout.rstrip()
@@ -78,3 +92,5 @@ if __name__ == "__main__":
     RULES.parent.mkdir(exist_ok=True)
     RULES.write_text(rules(), encoding="utf-8")
     README.write_text(readme(), encoding="utf-8")
+    for file in GOLDEN:
+        (ROOT / "fixtures" / "golden" / file).write_text(golden(file), encoding="utf-8")

@@ -20,6 +20,7 @@ __all__ = [
     "NO_OBJECT",
     "PATCH",
     "TEMPLATE",
+    "TEXT_IN_OBJECT",
     "is_definition",
     "is_kustomization_file",
     "is_template",
@@ -34,6 +35,7 @@ KUSTOMIZATION = "kustomization"
 PATCH = "kustomize patch"
 NO_OBJECT = "no apiVersion and kind"
 EMPTY = "empty file"
+TEXT_IN_OBJECT = "manifest as text inside an object, to be filled in"
 EMPTY_LIST = "empty list"
 FRAGMENT = "fragment in Markdown"
 JSON_LINES = "JSON lines without manifests"

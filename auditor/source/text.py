@@ -15,6 +15,7 @@ from auditor.document import Comment, Document, DuplicateKey, NotJudged, ObjectR
 from auditor.source import classify, jsontext
 from auditor.source.builder import BrokenYaml, Built, build, check_syntax
 from auditor.source.comments import ADDRESS, find_comments
+from auditor.source.embedded import HOLDERS, texts_in
 from auditor.source.kustomize import Kustomization
 from auditor.source.suspect import suspect
 
@@ -117,7 +118,16 @@ class _Reader:
             piece.comments = find_comments(text, first_key=built.line, blocks=built.blocks, before=self.line)
         if classify.is_kustomization_file(self.file) and isinstance(built.value, dict):
             return [self.kustomization(built.value)]
-        return self.objects(piece) or [self.no_object(text)]
+        found = self.objects(piece) or [self.no_object(text)]
+        if any(f"{holder}:" in text for holder in HOLDERS):
+            found += [inner for outer in found if isinstance(outer, Document) for inner in self.embedded(outer, text)]
+        return found
+
+    def embedded(self, document: Document, text: str) -> Iterator[Item]:
+        """Objects written as text inside an object. What is none before it is filled in is counted."""
+        for body, above in texts_in(document, text):
+            for item in _Reader(self.file, self.line + above, self.column, fragment=True).read(body):
+                yield item if isinstance(item, Document) else NotJudged(self.file, item.line, classify.TEXT_IN_OBJECT)
 
     def objects(self, piece: _Piece, version: object = None, kind: object = None) -> list[Item]:
         """The object that a piece is, or those of the list that it is; nothing where it is neither.

@@ -209,3 +209,18 @@ def test_every_file_of_the_corpus_is_accounted_for() -> None:
     assert reasons.count("Helm or Jinja template") >= 400
     assert len(reading.documents) >= 2000
     assert all(item.reason and "\n" not in item.reason for item in reading.unread)
+
+
+def test_a_manifest_written_as_text_is_read_where_it_stands(tmp_path: Path) -> None:
+    inner = POD.replace("\n", "\n        ").rstrip()
+    template = "  - name: {}\n    resource:\n      action: create\n      manifest: |\n        {}\n"
+    workflow = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  templates:\n"
+    workflow += template.format("one", inner) + template.format("two", "kind: {{inputs.kind}}")
+    (tmp_path / "w.yaml").write_text(workflow)
+    reading = read_paths((str(tmp_path),))
+    outer, pod = reading.documents
+    assert (outer.ref.kind, pod.ref.kind, pod.line, pod.column) == ("Workflow", "Pod", 10, 9)
+    place = pod.location(("spec", "containers", 0, "image"))
+    assert (place.line, place.column) == (16, 13)
+    assert workflow.splitlines()[15][12:] == "image: a:1"
+    assert [(item.line, item.reason) for item in reading.not_judged] == [(21, "manifest as text inside an object, to be filled in")]

@@ -15,7 +15,7 @@ from auditor.source.text import Item, read_text
 __all__ = ["read_markdown"]
 
 # What may stand before a fence: indentation, quote marks, the marks of list items.
-_OPEN = re.compile(r"([ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(`{3,}|~{3,})(.*)")
+_OPEN = re.compile(r"([ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+){0,9})(`{3,}|~{3,})(.*)")
 # ``yaml``, ``yaml title="a"``, ``{.yaml .numberLines}``, ``{code-block} yaml``
 _LANGUAGE = re.compile(r"\s*(?:\{code(?:-block|-cell)?\}\s*)?\{?\s*\.?([\w+-]*)")
 _LANGUAGES = frozenset({"yaml", "yml", "json", "jsonc", "k8s", "kubernetes"})

@@ -26,6 +26,9 @@ _CONTENT = re.compile(r"^(?!---|\.\.\.|%)[ \t]*[^\s#]|^(?:---|\.\.\.)[ \t]+[^\s#
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _OBJECT_KEYS = (re.compile(r"^[ \t]*[\"']?apiVersion[\"']?:", re.MULTILINE), re.compile(r"^[ \t]*[\"']?kind[\"']?:", re.MULTILINE))
 
+# In one stream. A dump of a whole cluster has some ten thousand objects.
+MAX_DOCUMENTS = 100_000
+
 Item = Document | Unread | NotJudged
 
 
@@ -42,7 +45,11 @@ def read_text(text: str, file: str, *, line: int = 0, column: int = 0, fragment:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     items: list[Item] = []
-    for chunk, before in _documents(text):
+    for number, (chunk, before) in enumerate(_documents(text)):
+        if number == MAX_DOCUMENTS:
+            reason = f"has more than {MAX_DOCUMENTS:,} documents; from here on they are not read"
+            items.append(Unread(file, line + before + 1, reason, remedy="split it into several"))
+            break
         items += _Reader(file, line + before, column, fragment).read(chunk)
     for index, document in enumerate(item for item in items if isinstance(item, Document)):
         document.index = index
@@ -240,9 +247,14 @@ class _Reader:
         """JSON that YAML cannot read: objects one after the other, or characters that YAML writes in another way."""
         if len(values) > 1 and "apiVersion" not in text:
             return [self.not_judged(classify.JSON_LINES)]
+        if len(values) == 1:
+            values = [(values[0][0], 0, len(text))]
         found: list[Item] = []
-        for value, start, end in values if len(values) > 1 else [(values[0][0], 0, len(text))]:
-            reader = _Reader(self.file, self.line + text.count("\n", 0, start), self.column, self.fragment)
+        line = before = 0
+        for value, start, end in values:
+            line += text.count("\n", before, start)
+            before = start
+            reader = _Reader(self.file, self.line + line, self.column, self.fragment)
             chunk = jsontext.without_surrogates(text[start:end])
             try:
                 found += reader.built(build(chunk), chunk)

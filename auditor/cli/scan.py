@@ -60,7 +60,12 @@ def scan(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, in
 
 def _scan(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, int], None] | None) -> Report:
     reading = read_paths(paths, jobs=settings.jobs, progress=progress)
-    snapshot = Snapshot(reading.documents, complete=settings.complete, kubernetes_version=settings.kubernetes_version)
+    snapshot = Snapshot(
+        reading.documents,
+        complete=settings.complete,
+        kubernetes_version=settings.kubernetes_version,
+        kustomized_images=reading.kustomized_images,
+    )
     known = load_rules()
     rules = select(known.values(), settings)
     outcome = evaluate(snapshot, rules, settings, unread=reading.unread, known=known)

@@ -240,3 +240,10 @@ def test_a_closed_pipe_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.strip() == "0"
+
+
+def test_a_tag_that_a_kustomization_sets_is_not_floating(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "pod.yaml").write_text(CRITICAL.replace("train:1.0", "train:latest"))
+    (here / "kustomization.yaml").write_text("resources: [pod.yaml]\nimages:\n- name: ghcr.io/example/train\n  newTag: 2.1.0\n")
+    report = scanned(capsys, ".")
+    assert {finding["rule"] for finding in report["findings"]} == {"gpu-request-not-equal-limit", "shared-memory-missing"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import marshal
+import posixpath
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -156,6 +157,7 @@ class Comment:
     text: str
 
 
+_folder_of = lru_cache(maxsize=4096)(posixpath.dirname)
 _decode = lru_cache(maxsize=512)(marshal.loads)
 
 
@@ -223,6 +225,11 @@ class Document:
         return content
 
     @property
+    def folder(self) -> str:
+        """The folder of `file`; empty for the current one. Objects that name no namespace live with those of their folder."""
+        return _folder_of(self.file)
+
+    @property
     def blob(self) -> bytes:
         """The object in some binary form that holds its strings as they are, for asking quickly whether it mentions something."""
         return self._content if isinstance(self._content, bytes) else marshal.dumps(self._content)
@@ -258,6 +265,20 @@ class Document:
             else:
                 break
         return Location(self.file, line, column, path)
+
+    def entries(self) -> Iterator[tuple[Path, Any, int, int]]:
+        """Every entry with its path, value, line and column, in the order of the text; none where their places are not known."""
+        if self._marks:
+            marks = self._marks if isinstance(self._marks, array) else array("I", self._marks)
+            for at, (path, value) in enumerate(_walk(self.raw, ())):
+                yield path, value, self.offset + marks[2 * at] + 1, marks[2 * at + 1] + 1
+
+
+def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict | list):
+        for step, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (*path, step), child
+            yield from _walk(child, (*path, step))
 
 
 def _restore(

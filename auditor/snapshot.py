@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -42,9 +41,7 @@ class Namespace:
     workloads: tuple[Workload, ...]
 
     def __str__(self) -> str:
-        return (
-            f"namespace {self.name}" if self.name else f"the namespace of {posixpath.dirname(self.documents[0].file) or 'this directory'}"
-        )
+        return f"namespace {self.name}" if self.name else f"the namespace of {self.documents[0].folder or 'this directory'}"
 
 
 class Snapshot:
@@ -95,7 +92,7 @@ class Snapshot:
 
     def beside(self, document: Document, kind: str, group: str | None = None) -> Iterator[Document]:
         """Objects of a kind that live in the same namespace as ``document``; see `same_namespace`."""
-        namespace, folder = document.ref.namespace, posixpath.dirname(document.file)
+        namespace, folder = document.ref.namespace, document.folder
         near = self._by_place.get((kind, "", folder), ())
         if namespace:
             near = (*self._by_place.get((kind, namespace, ""), ()), *(other for other in near if not other.ref.namespace))
@@ -109,7 +106,7 @@ class Snapshot:
             kind, namespace = document.ref.kind, document.ref.namespace
             if namespace:
                 index.setdefault((kind, namespace, ""), []).append(document)
-            index.setdefault((kind, "", posixpath.dirname(document.file)), []).append(document)
+            index.setdefault((kind, "", document.folder), []).append(document)
         return index
 
     def get(self, kind: str, name: str, document: Document, group: str | None = None) -> Document | None:
@@ -334,19 +331,19 @@ def _value(priority_class: Document) -> int | None:
 
 
 def _key(document: Document) -> tuple[str, str]:
-    return (document.ref.namespace, "") if document.ref.namespace else ("", posixpath.dirname(document.file))
+    return (document.ref.namespace, "") if document.ref.namespace else ("", document.folder)
 
 
 def same_namespace(one: Document, other: Document) -> bool:
     """Whether two objects live in one namespace. Where one does not say, those of one directory are taken to live together."""
     if one.ref.namespace and other.ref.namespace:
         return one.ref.namespace == other.ref.namespace
-    return posixpath.dirname(one.file) == posixpath.dirname(other.file)
+    return one.folder == other.folder
 
 
 def same_branch(one: Document, other: Document) -> bool:
     """Whether the folder of one object is, or lies above or below, the folder of the other."""
-    first, second = posixpath.dirname(one.file), posixpath.dirname(other.file)
+    first, second = one.folder, other.folder
     return (
         first == second
         or (second + "/").startswith(first + "/" if first else "")

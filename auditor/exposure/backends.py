@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -141,14 +140,14 @@ def _covers(labels: Mapping[str, Any], selector: Mapping[str, Any]) -> bool:
 
 def _places(document: Document) -> Iterator[_Place]:
     """Under which places a workload is kept; see `_near`."""
-    folder = posixpath.dirname(document.file)
+    folder = document.folder
     yield "folder", folder
     yield ("namespace", document.ref.namespace) if document.ref.namespace else ("loose in folder", folder)
 
 
 def _near(document: Document) -> Iterator[_Place]:
     """The places that hold what lives in the same namespace; see `same_namespace`."""
-    folder = posixpath.dirname(document.file)
+    folder = document.folder
     if document.ref.namespace:
         yield "namespace", document.ref.namespace
         yield "loose in folder", folder

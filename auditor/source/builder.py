@@ -41,6 +41,9 @@ MAX_ALIASED_ENTRIES = 400_000
 # Entries below anchors, each counted once for every anchor above it.
 MAX_ANCHORED_ENTRIES = 4_000_000
 
+# Of one mapping.
+MAX_DUPLICATES = 10_000
+
 # Real objects stay below 60 levels; the walks over values recurse, and Python's own limit is 1,000 frames.
 MAX_DEPTH = 200
 
@@ -298,6 +301,9 @@ class _Builder:
         if frame.__class__ is dict and (key in frame or key.__class__ is MergeKey):
             frame = Repeating(frame, len(self.marks))
         if isinstance(frame, Repeating):
+            if len(frame.met) > len(frame) + MAX_DUPLICATES:
+                mark = event.start_mark
+                raise BrokenYaml(f"more than {MAX_DUPLICATES:,} keys of a mapping stand twice", mark.line, mark.column)
             frame.met.append(key)
             frame.starts.append(len(self.marks))
         return frame, key

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 
 from auditor.document import Comment
 
-__all__ = ["ADDRESS", "find_comments"]
+__all__ = ["ADDRESS", "distribute", "find_comments"]
 
 ADDRESS = "mlaudit:"
 
@@ -48,3 +49,20 @@ def _outside(line: str, number: int, blocks: Sequence[tuple[int, int, int, int]]
         if at < 0 or here >= blocks[at][2:]:
             return match.end()
     return -1
+
+
+def distribute(comments: Sequence[Comment], starts: Sequence[int]) -> list[tuple[Comment, ...]]:
+    """The comments of a list for each of its items: those in it, and one right above it, which speaks of all of it as one above the list
+    does of every item.
+
+    Args:
+        comments: in the order of the text.
+        starts: the line of each item.
+    """
+    of_all = tuple(comment for comment in comments if comment.whole_object)
+    of_one: dict[int, list[Comment]] = {}
+    for comment in comments[len(of_all) :] if starts else ():
+        number = max(bisect_right(starts, comment.target) - 1, 0)
+        above = comment.line < starts[number] == comment.target
+        of_one.setdefault(number, []).append(replace(comment, whole_object=True) if above else comment)
+    return [(*of_all, *of_one[number]) if number in of_one else of_all for number in range(len(starts))]

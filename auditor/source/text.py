@@ -14,20 +14,21 @@ from typing import Any
 from auditor.document import Comment, Document, DuplicateKey, NotJudged, ObjectRef, Unread, count_entries, is_placeholder, mapping
 from auditor.source import classify, jsontext
 from auditor.source.builder import BrokenYaml, Built, build, check_syntax
-from auditor.source.comments import ADDRESS, find_comments
+from auditor.source.comments import ADDRESS, distribute, find_comments
 from auditor.source.embedded import HOLDERS, texts_in
 from auditor.source.kustomize import Kustomization
+from auditor.source.stream import split_stream
 from auditor.source.suspect import suspect
 
 __all__ = ["Item", "read_text"]
 
-_SEPARATOR = re.compile(r"^(?:---|\.\.\.)(?=\s|$)", re.MULTILINE)
-_CONTENT = re.compile(r"^(?!---|\.\.\.|%)[ \t]*[^\s#]|^(?:---|\.\.\.)[ \t]+[^\s#]", re.MULTILINE)
-_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _OBJECT_KEYS = (re.compile(r"^[ \t]*[\"']?apiVersion[\"']?:", re.MULTILINE), re.compile(r"^[ \t]*[\"']?kind[\"']?:", re.MULTILINE))
 
 # In one stream. A dump of a whole cluster has some ten thousand objects.
 MAX_DOCUMENTS = 100_000
+
+# Objects as text inside of objects as text.
+_MAX_EMBEDDED = 3
 
 Item = Document | Unread | NotJudged
 
@@ -45,10 +46,9 @@ def read_text(text: str, file: str, *, line: int = 0, column: int = 0, fragment:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     items: list[Item] = []
-    for number, (chunk, before) in enumerate(_documents(text)):
+    for number, (chunk, before) in enumerate(split_stream(text)):
         if number == MAX_DOCUMENTS:
-            reason = f"has more than {MAX_DOCUMENTS:,} documents; from here on they are not read"
-            items.append(Unread(file, line + before + 1, reason, remedy="split it into several"))
+            items.append(_too_many(file, line + before + 1))
             break
         items += _Reader(file, line + before, column, fragment).read(chunk)
     for index, document in enumerate(item for item in items if isinstance(item, Document)):
@@ -56,29 +56,8 @@ def read_text(text: str, file: str, *, line: int = 0, column: int = 0, fragment:
     return items
 
 
-def _documents(text: str) -> Iterator[tuple[str, int]]:
-    """The documents of a stream with the number of lines before each. Those without content are left out; directives and comments to
-    mlaudit that stand in one belong to the document below it."""
-    starts = [match.start() for match in _SEPARATOR.finditer(text)] if "\n---" in text or "\n..." in text else []
-    if not starts or starts[0] != 0:
-        starts.insert(0, 0)
-    line = 0
-    above, line_above = "", 0
-    for position, (start, end) in enumerate(zip(starts, [*starts[1:], len(text)], strict=True)):
-        chunk = text[start:end] if len(starts) > 1 else text
-        lines = chunk.count("\n") if end < len(text) else 0
-        content = _CONTENT.search(chunk)
-        if chunk.startswith("...") and position and not (content and content.start() == 0):
-            chunk = "#" + chunk[3:]
-        if content or (chunk.startswith("---") and _DIRECTIVE.search(chunk)):
-            yield above + chunk, line_above if above else line
-            above = ""
-        elif above or ADDRESS in chunk or _DIRECTIVE.search(chunk):
-            line_above = line_above if above else line
-            above += "#" + chunk[3:] if chunk.startswith("---") else chunk
-        line += lines
-    if _DIRECTIVE.search(above):
-        yield above, line_above
+def _too_many(file: str, line: int) -> Unread:
+    return Unread(file, line, f"has more than {MAX_DOCUMENTS:,} documents; from here on they are not read", remedy="split it into several")
 
 
 @dataclass(slots=True)
@@ -96,8 +75,8 @@ class _Piece:
 class _Reader:
     """Reads one document of a stream."""
 
-    def __init__(self, file: str, line: int, column: int, fragment: bool) -> None:
-        self.file, self.line, self.column, self.fragment = file, line, column, fragment
+    def __init__(self, file: str, line: int, column: int, fragment: bool, depth: int = 0) -> None:
+        self.file, self.line, self.column, self.fragment, self.depth = file, line, column, fragment, depth
 
     def read(self, text: str) -> list[Item]:
         try:
@@ -126,14 +105,15 @@ class _Reader:
         if classify.is_kustomization_file(self.file) and isinstance(built.value, dict):
             return [self.kustomization(built.value)]
         found = self.objects(piece) or [self.no_object(text)]
-        if any(f"{holder}:" in text for holder in HOLDERS):
-            found += [inner for outer in found if isinstance(outer, Document) for inner in self.embedded(outer, text)]
+        if self.depth < _MAX_EMBEDDED and any(f"{holder}:" in text for holder in HOLDERS):
+            lines = text.split("\n")
+            found += [inner for outer in found if isinstance(outer, Document) for inner in self.embedded(outer, lines)]
         return found
 
-    def embedded(self, document: Document, text: str) -> Iterator[Item]:
+    def embedded(self, document: Document, lines: list[str]) -> Iterator[Item]:
         """Objects written as text inside an object. What is none before it is filled in is counted."""
-        for body, above in texts_in(document, text):
-            for item in _Reader(self.file, self.line + above, self.column, fragment=True).read(body):
+        for body, above in texts_in(document, lines):
+            for item in _Reader(self.file, self.line + above, self.column, fragment=True, depth=self.depth + 1).read(body):
                 yield item if isinstance(item, Document) else NotJudged(self.file, item.line, classify.TEXT_IN_OBJECT)
 
     def objects(self, piece: _Piece, version: object = None, kind: object = None) -> list[Item]:
@@ -183,40 +163,30 @@ class _Reader:
             if key == "items":
                 break
             at += 1 + count_entries(value)
+        twice: dict[int | str, list[DuplicateKey]] = {}
+        for duplicate in piece.duplicates:
+            if duplicate.path[0] == "items" and len(duplicate.path) > 1:
+                twice.setdefault(duplicate.path[1], []).append(replace(duplicate, path=duplicate.path[2:]))
         pieces: list[_Piece] = []
-        for index, entry in enumerate(entries):
+        for index, entry in enumerate(entries[:MAX_DOCUMENTS]):
             line, column = (piece.marks[2 * at], piece.marks[2 * at + 1]) if piece.marks else (piece.line, piece.column)
             size = count_entries(entry)
-            twice = tuple(replace(d, path=d.path[2:]) for d in piece.duplicates if d.path[:2] == ("items", index))
-            pieces.append(_Piece(entry, piece.marks[2 * (at + 1) : 2 * (at + 1 + size)], line, column, twice))
+            pieces.append(_Piece(entry, piece.marks[2 * (at + 1) : 2 * (at + 1 + size)], line, column, tuple(twice.get(index, ()))))
             at += 1 + size
-        self.distribute(piece.comments, pieces)
-        found: list[Item] = [
-            Unread(
-                self.file,
-                d.line,
-                f"`items` stands in line {d.first_line} already; kubectl reads this one only",
-                d.column,
-                remedy="join them",
-            )
-            for d in piece.duplicates
-            if d.path == ("items",)
-        ]
+        if piece.comments:
+            spoken = distribute(piece.comments, [self.line + item.line + 1 for item in pieces])
+            for item, comments in zip(pieces, spoken, strict=True):
+                item.comments = comments
+        found: list[Item] = []
+        for d in piece.duplicates:
+            if d.path == ("items",):
+                reason = f"`items` stands in line {d.first_line} already; kubectl reads this one only"
+                found.append(Unread(self.file, d.line, reason, d.column, remedy="join them"))
+        if len(entries) > MAX_DOCUMENTS:
+            found.append(_too_many(self.file, self.line + (piece.marks[2 * at] if piece.marks else piece.line) + 1))
         for item in pieces:
             found += self.objects(item, *inherited) or [self.not_judged(classify.NO_OBJECT, item.line)]
         return found
-
-    def distribute(self, comments: tuple[Comment, ...], pieces: list[_Piece]) -> None:
-        """Give each item of a list the comments that stand in it or right above it; the latter, and those of the list, speak of it all."""
-        starts = [self.line + piece.line + 1 for piece in pieces]
-        for number, piece in enumerate(pieces):
-            first = starts[number] if number else 0
-            last = starts[number + 1] if number + 1 < len(starts) else None
-            piece.comments = tuple(
-                replace(comment, whole_object=comment.whole_object or comment.line < starts[number] <= comment.target)
-                for comment in comments
-                if comment.whole_object or (first <= comment.target and (last is None or comment.target < last))
-            )
 
     def kustomization(self, value: object, line: int = 0) -> Kustomization:
         return Kustomization.read(value, self.file, self.line + line + 1)
@@ -251,9 +221,12 @@ class _Reader:
             values = [(values[0][0], 0, len(text))]
         found: list[Item] = []
         line = before = 0
-        for value, start, end in values:
+        for number, (value, start, end) in enumerate(values):
             line += text.count("\n", before, start)
             before = start
+            if number == MAX_DOCUMENTS:
+                found.append(_too_many(self.file, self.line + line + 1))
+                break
             reader = _Reader(self.file, self.line + line, self.column, self.fragment)
             chunk = jsontext.without_surrogates(text[start:end])
             try:

@@ -157,7 +157,6 @@ Where a service mesh with strict mutual TLS and authorization policies decides w
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -246,7 +245,7 @@ def _unselected(namespace: Namespace, snapshot: Snapshot) -> list[Workload]:
     found: list[Workload] = []
     accelerated = snapshot.derived(_accelerated)
     for workload in namespace.workloads:
-        folder = posixpath.dirname(workload.document.file)
+        folder = workload.document.folder
         if folder not in known:
             known[folder] = _policies(workload.document, snapshot)
         policies = known[folder]

@@ -157,7 +157,11 @@ class Comment:
     text: str
 
 
-_folder_of = lru_cache(maxsize=4096)(posixpath.dirname)
+@lru_cache(maxsize=4096)
+def _folder_of(file: str) -> str:
+    return posixpath.dirname(file)
+
+
 _decode = lru_cache(maxsize=512)(marshal.loads)
 
 

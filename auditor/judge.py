@@ -5,6 +5,7 @@ A rule that breaks is recorded and costs nothing but itself; that is the only br
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -49,13 +50,15 @@ class Judge:
     def __init__(self, snapshot: Snapshot, rules: Sequence[Rule], settings: Settings, known: frozenset[str]) -> None:
         self.snapshot, self.settings, self.known = snapshot, settings, known
         self.rules = {scope: [rule for rule in rules if rule.scope is scope] for scope in Scope}
-        self.active = {rule.name for rule in rules}
+        self.active = {rule.name for rule in rules if not rule.takes_profile}  # one that knows the profile holds back what others ask for
         self.extra = {rule.name: self.arguments(rule) for rule in rules}
         self.roles_matter = any(rule.roles or (rule.exempt and not settings.profile.exact) for rule in rules)
         self.words = sorted({word for rule in rules for word in rule.mentions})
         self.plans: dict[tuple[str, Role, bool, frozenset[bytes]], dict[Scope, list[Rule]]] = {}
         self.workloads = {id(workload.document): workload for workload in snapshot.workloads}
         self.found = Found()
+        # Rules that had something to say of the object at hand, and did not: their suppressions are not unused.
+        self.silent: set[str] = set()
         self.of_object: dict[int, list[tuple[Rule, Fault]]] = {}
 
     def arguments(self, rule: Rule) -> tuple[object, ...]:
@@ -75,6 +78,7 @@ class Judge:
         try:
             for result in rule.check(subject, *self.extra[rule.name]):
                 if isinstance(result, Skipped):
+                    self.silent.add(rule.name)
                     self.found.skips[rule.name, result.reason] += 1
                 elif into is not None:
                     into.append((rule, result))
@@ -114,6 +118,7 @@ class Judge:
     def judge(self, document: Document) -> None:
         """Every rule about one object and, if it is a workload, about its pods and containers."""
         faults = self.of_object.pop(id(document), [])
+        self.silent.clear()
         blob = document.blob
         words = frozenset([word for word in self.words if word in blob])
         for rule in self.rules[Scope.DOCUMENT]:
@@ -179,6 +184,7 @@ class Judge:
         said: set[tuple[str, int, int, str, str]] = set()
         for rule, fault in faults:
             if fault.profiles and not settings.rules and not settings.profile.contains(fault.profiles):  # type: ignore[arg-type]
+                self.silent.add(rule.name)
                 continue
             severity = rule.severity if fault.severity is None else fault.severity
             confidence = rule.confidence if fault.confidence is None else fault.confidence
@@ -199,6 +205,8 @@ class Judge:
             self.found.findings += self.reaching(findings)
             return
         kept, silenced = apply(findings, suppressions)
+        for suppression in suppressions:
+            suppression.active = suppression.active and suppression.rule not in self.silent
         faults: list[tuple[Rule, Fault]] = []
         for suppression in suppressions:
             for rule in self.rules[Scope.SUPPRESSION]:
@@ -212,13 +220,14 @@ class Judge:
         return [finding for finding in findings if finding.severity >= severity and finding.confidence >= confidence]
 
 
+_NUMBERS = re.compile(r"\d+")  # positions in a message move with the lines
 _NOWHERE = Location("", 0, 0, ())
 
 
 def _finding(rule: Rule, fault: Fault, place: Location, path: str, number: int, severity: Severity, confidence: Confidence) -> Finding:
     document = fault.document
     identity = fault.path if document is None else _by_name(document, fault.path)
-    detail = str(number) if document else f"{fault.message}\x1f{number}"
+    detail = str(number) if document else f"{_NUMBERS.sub('', fault.message)}\x1f{fault.remediation}\x1f{number}"
     return Finding(
         file=place.file,
         line=place.line,

@@ -186,3 +186,29 @@ def test_several_processes_say_the_same_as_one(monkeypatch: pytest.MonkeyPatch) 
     assert alone.findings
     assert alone.failures
     assert alone.skipped
+
+
+def test_a_suppression_that_another_profile_needs_is_not_unused() -> None:
+    @rule("partly-strict", title="Partly", severity=Severity.LOW, profiles={RECOMMENDED})
+    def check(template: PodTemplate) -> Iterator[Fault]:
+        yield template.fault("only when strict", at="containers", profiles={STRICT})
+
+    unused = load_rules()["suppression-unused"]
+    text = POD.replace("namespace: ml}", 'namespace: ml, annotations: {ignore.mlaudit.io/partly-strict: "known"}}')
+    assert judged(text, made(check), unused).findings == []
+    strict = judged(text, made(check), unused, profile=Profile.STRICT)
+    assert ([suppressed.reason for suppressed in strict.suppressed], strict.findings) == (["known"], [])
+    skipped = POD.replace("namespace: ml}", 'namespace: ml, annotations: {ignore.mlaudit.io/quota-in-view: "known"}}')
+    assert judged(skipped, made(skipping), unused).findings == [], "a rule that could not be asked could not be silenced"
+
+
+def test_fingerprints_of_unreadable_input_survive_moved_lines() -> None:
+    def prints(text: str) -> list[str]:
+        items = read_text(text, "a.yaml")
+        unread = [item for item in items if not isinstance(item, Document)]
+        outcome = evaluate(Snapshot([]), [load_rules()["yaml-syntax-error"]], Settings(), unread=unread)  # type: ignore[arg-type]
+        return [finding.fingerprint for finding in outcome.findings]
+
+    broken = "apiVersion: v1\nkind: Pod\nmetadata:\n  name a\n  namespace: b\n"
+    assert prints(broken) == prints(f"# moved\n\n{broken}")
+    assert prints(broken) != prints(broken.replace("name a", "label a"))

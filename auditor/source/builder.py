@@ -238,7 +238,7 @@ class _Builder:
                 anchor = self.open(event) if event.anchor else None
                 continue
             elif kind is _MAPPING_END or kind is _SEQUENCE_END:
-                value = frame if frame.__class__ is not Repeating else self.settled(frame, event)
+                value = frame if frame.__class__ is not Repeating else self.settled(frame)
                 if anchor is not None:
                     self.close(anchor, value, event)
                 frame, key, anchor = stack.pop()
@@ -353,12 +353,11 @@ class _Builder:
             raise BrokenYaml(f"aliases expand to more than {MAX_ALIASED_ENTRIES:,} entries (an alias bomb?)", mark.line, mark.column)
         return anchor
 
-    def settled(self, frame: Repeating, event: Any) -> dict[str, Any]:
+    def settled(self, frame: Repeating) -> dict[str, Any]:
         try:
             result, twice = settle(frame, self.marks, self.path())
-        except NoMapping:
-            where = event.start_mark
-            raise BrokenYaml(_NOTHING_TO_MERGE, where.line, where.column) from None
+        except NoMapping as error:
+            raise BrokenYaml(_NOTHING_TO_MERGE, error.line, error.column) from None
         self.duplicates += twice
         return result
 

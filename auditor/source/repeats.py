@@ -16,7 +16,11 @@ __all__ = ["MergeKey", "NoMapping", "Repeating", "settle"]
 
 
 class NoMapping(Exception):
-    """A merge key whose value is neither a mapping nor a list of mappings."""
+    """A merge key whose value is neither a mapping nor a list of mappings. Line and column are the key's, from 0."""
+
+    def __init__(self, line: int, column: int) -> None:
+        super().__init__(line, column)
+        self.line, self.column = line, column
 
 
 class MergeKey(str):
@@ -94,7 +98,7 @@ def _sources(value: Any, piece: list[int]) -> dict[str, tuple[Any, list[int]]]:
         if isinstance(value, list):
             at += 2
         if not isinstance(source, dict):
-            raise NoMapping
+            raise NoMapping(piece[0], piece[1])
         for key, child in source.items():
             size = 2 + 2 * count_entries(child)
             found.setdefault(key, (child, piece[at : at + size]))

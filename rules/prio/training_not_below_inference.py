@@ -216,6 +216,8 @@ def check(snapshot: Snapshot) -> Iterator[Fault]:
     classes = {c.ref.name: c for c in reversed(snapshot.by_kind("PriorityClass", "scheduling.k8s.io"))}
     if all(name.startswith("system-") for name in classes):
         return
+    if not any(b"priorityClassName" in workload.document.blob for workload in snapshot.accelerated_workloads):
+        return  # nobody has ordered them, which is another matter
     training: dict[str | None, dict[object, _User]] = {}
     serving: dict[str | None, dict[object, _User]] = {}
     for user in _users(snapshot):
@@ -226,7 +228,7 @@ def check(snapshot: Snapshot) -> Iterator[Fault]:
             training.setdefault(user.name, {}).setdefault(user.wish, user)
     for name, trainers in training.items():
         for other, servers in serving.items():
-            if name is None and other is None:  # nobody has ordered them, which is another matter
+            if name is None and other is None:
                 continue
             pair = next(((t, s) for t in trainers.values() for s in servers.values() if t.value >= s.value and t.rivals(s)), None)
             if pair is not None:

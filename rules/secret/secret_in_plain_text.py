@@ -142,6 +142,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNED = re.compile(r"(token|secret|passw(?:or)?d|key|credentials?)([\"']?[ \t]*[=:][ \t]*|[ \t]+)[\"']?([^\s\"',;]{8,})", re.IGNORECASE)
 _NAME_BEFORE = re.compile(r"(?:^|[^\w$.{/-])(--)?[\"']?((?:[A-Za-z][\w.-]*)?)$")
 _LONGEST_NAME = 60
+_ASSIGNED_HINTS = ("token", "secret", "passw", "key", "credential")  # to spare long texts the search
 # Values that are no secret: to be filled in, kept elsewhere, code that fetches one, the name of an object.
 _DUMMY = re.compile(
     r"change[-_]?me|replace|your[-_]|example|dummy|fake|placeholder|redacted|insert|sample|x{4,}|\*{3,}|\.{3}|1234567", re.IGNORECASE
@@ -178,7 +179,7 @@ def check(document: Document) -> Iterator[Fault]:
     if ref.group in _SEALED or "sops" in raw:
         return
     blob = document.blob
-    tokens = any(hint in blob for hint in _HINTS)
+    tokens = any(map(blob.__contains__, _HINTS))
     if not tokens and (b"@" not in blob or b"://" not in blob) and not _names_credential(blob):
         return
     settings = ref.kind == "ConfigMap"
@@ -202,7 +203,7 @@ def check(document: Document) -> Iterator[Fault]:
 def _names_credential(blob: bytes) -> bool:
     """Whether the object holds a word that names a credential, other than in fields that refer to one."""
     lower = blob.lower()
-    return any(hint in lower for hint in _NAME_HINTS) and any(hint in _REFERENCES.sub(b"", lower) for hint in _NAME_HINTS)
+    return any(map(lower.__contains__, _NAME_HINTS)) and any(map(_REFERENCES.sub(b"", lower).__contains__, _NAME_HINTS))
 
 
 def _kept_in_git(document: Document) -> Iterator[Fault]:
@@ -263,7 +264,7 @@ def _judge(text: _Text, settings: bool) -> tuple[str, Severity, Confidence] | No
             harm = Severity.CRITICAL if strong else Severity.HIGH
             return f"a URL holds a password of {len(password)} characters in plain text", harm, Confidence.HIGH
     pairs = [(text.name, value)] if text.name else []
-    if text.script:
+    if text.script and any(map(value.lower().__contains__, _ASSIGNED_HINTS)):
         pairs += _assigned(value)
     for name, secret in pairs:
         plain = _plain(name)

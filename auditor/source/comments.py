@@ -15,6 +15,7 @@ ADDRESS = "mlaudit:"
 
 _COMMENT = re.compile(r"(?<!\S)#[ \t]*mlaudit:[ \t]*")
 _ALONE = re.compile(r"[ \t]*(?:-[ \t]+)*#")
+_NO_CONTENT = re.compile(r"[ \t-]*(?:#.*)?$")  # a dash alone begins an item in a line below
 
 
 def find_comments(text: str, *, first_key: int, blocks: Sequence[tuple[int, int, int, int]], before: int) -> tuple[Comment, ...]:
@@ -36,7 +37,7 @@ def find_comments(text: str, *, first_key: int, blocks: Sequence[tuple[int, int,
         if ADDRESS in line and (end := _outside(line, number, blocks, starts)) >= 0:
             target = content if alone and content < len(lines) else number
             found.append(Comment(before + number + 1, before + target + 1, alone and number < first_key, line[end:].strip()))
-        if not alone and line.strip():
+        if not alone and not _NO_CONTENT.match(line):
             content = number
     return tuple(reversed(found))
 

@@ -27,19 +27,28 @@ class _Fence:
 
     Attributes:
         mark: the characters that opened it.
-        indent: how wide all is that stands before them.
-        quotes: how many quote marks are among that.
+        quotes: how many quote marks stand before them.
+        column: how wide all is up to the last of these.
+        indent: how far the mark is indented behind that.
         first: how many lines stand before its text.
         wanted: its text is said to be YAML or JSON.
-        body: the lines of its text so far, without what stands before them.
+        body: the lines of its text so far, without the quote marks.
     """
 
     mark: str
-    indent: int
     quotes: int
+    column: int
+    indent: int
     first: int
     wanted: bool
     body: list[str]
+
+    def undent(self) -> None:
+        """Take off what all lines share of the fence's own indentation, so that separators stand at the beginning of their lines."""
+        width = min((_width(line) for line in self.body if line.strip()), default=0)
+        width = min(width, self.indent)
+        self.body = [line[width:] for line in self.body]
+        self.column += width
 
 
 def read_markdown(text: str, file: str) -> list[Item]:
@@ -48,7 +57,8 @@ def read_markdown(text: str, file: str) -> list[Item]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     items: list[Item] = []
     for fence in _fences(text.split("\n")):
-        items += read_text("\n".join(fence.body) + "\n", file, line=fence.first, column=fence.indent, fragment=True)
+        fence.undent()
+        items += read_text("\n".join(fence.body) + "\n", file, line=fence.first, column=fence.column, fragment=True)
     for index, document in enumerate(item for item in items if isinstance(item, Document)):
         document.index = index
     return items or [NotJudged(file, 1, "Markdown without manifests")]
@@ -60,7 +70,7 @@ def _fences(lines: list[str]) -> Iterator[_Fence]:
     for number, line in enumerate(lines):
         if fence is not None:
             content = _content(line, fence)
-            if content is not None and not _closes(content, fence.mark):
+            if content is not None and not _closes(content, fence):
                 fence.body.append(content)
                 continue
             if fence.wanted:
@@ -78,23 +88,27 @@ def _opened(line: str, number: int) -> _Fence | None:
     if match is None or (match[2][0] == "`" and "`" in match[3]):
         return None
     language = _LANGUAGE.match(match[3])[1]  # type: ignore[index]
-    return _Fence(match[2], len(match[1]), match[1].count(">"), number + 1, language.lower() in _LANGUAGES, [])
+    before = match[1]
+    column = before.rfind(">") + 1
+    return _Fence(match[2], before.count(">"), column, len(before) - column, number + 1, language.lower() in _LANGUAGES, [])
 
 
 def _content(line: str, fence: _Fence) -> str | None:
-    """What a line holds below a fence's own indentation; None where the quotation that holds the fence is over."""
+    """What a line holds behind the quote marks; None where the quotation that holds the fence is over."""
     at = 0
     for _ in range(fence.quotes):
         mark = line.find(">", at)
         if mark < 0 or line[at:mark].strip():
             return None
         at = mark + 1
-    while at < min(fence.indent, len(line)) and line[at] in " \t":
-        at += 1
     return line[at:]
 
 
-def _closes(content: str, mark: str) -> bool:
+def _closes(content: str, fence: _Fence) -> bool:
     """Whether a line is the end of a fence: at least as many of its characters, and nothing else."""
     end = content.strip()
-    return end.startswith(mark) and not end.strip(mark[0]) and len(content) - len(content.lstrip()) <= 3
+    return end.startswith(fence.mark) and not end.strip(fence.mark[0]) and _width(content) <= fence.indent + 3
+
+
+def _width(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))

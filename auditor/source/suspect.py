@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from auditor.source.builder import BrokenYaml, build
 
@@ -37,6 +38,8 @@ _ABOVE = 40  # lines above the parser's, or above where it began, that may have 
 _ODD_SHIFT = 3  # blanks by which a whole line may stand wrong
 _BELOW = 200  # lines that are parsed again after the parser's
 _MAX_TEXT = 1_000_000  # characters; each trial parses the document again
+_MAX_TRIED = 20_000_000  # characters that all trials together may parse
+_MAX_LINE = 2_000  # characters; a longer line is nothing to repair or to repeat
 
 _KEY = r"[A-Za-z_][\w./-]*"
 _CONFLICT = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
@@ -85,7 +88,7 @@ def suspect(text: str, error: BrokenYaml) -> Suspect | None:
     if remedy := next((remedy for words, remedy in _REMEDIES.items() if words in error.problem), ""):
         return Suspect(at, remedy)
     best, furthest = None, _reach(error)
-    for repair in _repairs(lines, at, error):
+    for repair in islice(_repairs(lines, at, error), _MAX_TRIED // len(text)):
         reached = _tried(lines[: at + _BELOW], repair)
         if reached is None:
             return Suspect(repair.line, repair.remedy)
@@ -115,7 +118,7 @@ def _tried(lines: list[str], repair: _Repair) -> tuple[int, int] | None:
 def _repairs(lines: list[str], at: int, error: BrokenYaml) -> Iterator[_Repair]:
     """The repairs to try, the most telling ones first."""
     above = _contents(lines, at)
-    if error.began and error.began[0] < at:
+    if error.began and error.began[0] < at and above:
         above += [number for number in _contents(lines, error.began[0]) if number < above[-1]]
     yield from _odd_blanks(lines, above[:_AROUND])
     yield from _block_text(lines, at)
@@ -129,7 +132,8 @@ def _repairs(lines: list[str], at: int, error: BrokenYaml) -> Iterator[_Repair]:
 
 def _contents(lines: list[str], at: int) -> list[int]:
     """Lines with content from ``at`` upwards."""
-    return [number for number in range(at, max(at - _ABOVE, -1), -1) if lines[number].strip() or number == at]
+    near = range(at, max(at - _ABOVE, -1), -1)
+    return [number for number in near if len(lines[number]) <= _MAX_LINE and (lines[number].strip() or number == at)]
 
 
 def _odd_blanks(lines: list[str], near: list[int]) -> Iterator[_Repair]:

@@ -27,6 +27,9 @@ _OBJECT_KEYS = (re.compile(r"^[ \t]*[\"']?apiVersion[\"']?:", re.MULTILINE), re.
 # In one stream. A dump of a whole cluster has some ten thousand objects.
 MAX_DOCUMENTS = 100_000
 
+# Broken documents of one file for which the line at fault is looked for.
+_MAX_HINTS = 100
+
 # Objects as text inside of objects as text.
 _MAX_EMBEDDED = 3
 
@@ -46,11 +49,14 @@ def read_text(text: str, file: str, *, line: int = 0, column: int = 0, fragment:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     items: list[Item] = []
+    broken = 0
     for number, (chunk, before) in enumerate(split_stream(text)):
         if number == MAX_DOCUMENTS:
             items.append(_too_many(file, line + before + 1))
             break
-        items += _Reader(file, line + before, column, fragment).read(chunk)
+        found = _Reader(file, line + before, column, fragment, hints=broken < _MAX_HINTS).read(chunk)
+        broken += sum(isinstance(item, Unread) for item in found)
+        items += found
     for index, document in enumerate(item for item in items if isinstance(item, Document)):
         document.index = index
     return items
@@ -75,8 +81,8 @@ class _Piece:
 class _Reader:
     """Reads one document of a stream."""
 
-    def __init__(self, file: str, line: int, column: int, fragment: bool, depth: int = 0) -> None:
-        self.file, self.line, self.column, self.fragment, self.depth = file, line, column, fragment, depth
+    def __init__(self, file: str, line: int, column: int, fragment: bool, *, depth: int = 0, hints: bool = True) -> None:
+        self.file, self.line, self.column, self.fragment, self.depth, self.hints = file, line, column, fragment, depth, hints
 
     def read(self, text: str) -> list[Item]:
         try:
@@ -205,7 +211,7 @@ class _Reader:
             return [self.not_judged(reason)]
         if self.fragment and not all(key.search(text) for key in _OBJECT_KEYS):
             return [self.not_judged(classify.FRAGMENT)]
-        found = suspect(text, error)
+        found = suspect(text, error) if self.hints else None
         return [
             Unread(
                 self.file, self.line + error.line + 1, error.problem, self.column + error.column + 1, syntax=True,

@@ -38,7 +38,7 @@ _ABOVE = 40  # lines above the parser's, or above where it began, that may have 
 _ODD_SHIFT = 3  # blanks by which a whole line may stand wrong
 _BELOW = 200  # lines that are parsed again after the parser's
 _MAX_TEXT = 1_000_000  # characters; each trial parses the document again
-_MAX_TRIED = 20_000_000  # characters that all trials together may parse
+_MAX_TRIED = 5_000_000  # characters that all trials together may parse
 _MAX_LINE = 2_000  # characters; a longer line is nothing to repair or to repeat
 
 _KEY = r"[A-Za-z_][\w./-]*"
@@ -87,6 +87,8 @@ def suspect(text: str, error: BrokenYaml) -> Suspect | None:
         return Suspect(at, "write blanks instead of the tab; YAML does not indent with tabs")
     if remedy := next((remedy for words, remedy in _REMEDIES.items() if words in error.problem), ""):
         return Suspect(at, remedy)
+    if len(lines[at]) > _MAX_LINE:
+        return None
     best, furthest = None, _reach(error)
     for repair in islice(_repairs(lines, at, error), _MAX_TRIED // len(text)):
         reached = _tried(lines[: at + _BELOW], repair)
@@ -282,7 +284,7 @@ def _in_quotes(value: str) -> str:
 
 def _quoted(line: str) -> str:
     """A line as it may be repeated in a report: short, and without what looks like a credential."""
-    text = _UNCOMMENTED.match(line.strip())[0]  # type: ignore[index]
+    text = _UNCOMMENTED.match(line.strip()[:200])[0]  # type: ignore[index]
     if _SENSITIVE.search(text):
         text = re.match(rf"(?:-[ \t]+)*\W?(?:{_KEY})?", text)[0] + " …"  # type: ignore[index]
     text = text if len(text) <= 80 else text[:79] + "…"

@@ -119,7 +119,7 @@ class _Reader:
     def embedded(self, document: Document, lines: list[str]) -> Iterator[Item]:
         """Objects written as text inside an object. What is none before it is filled in is counted."""
         for body, above in texts_in(document, lines):
-            for item in _Reader(self.file, self.line + above, self.column, fragment=True, depth=self.depth + 1).read(body):
+            for item in _Reader(self.file, self.line + above, self.column, fragment=True, depth=self.depth + 1, hints=False).read(body):
                 yield item if isinstance(item, Document) else NotJudged(self.file, item.line, classify.TEXT_IN_OBJECT)
 
     def objects(self, piece: _Piece, version: object = None, kind: object = None) -> list[Item]:

@@ -414,6 +414,22 @@ def test_any_text_is_built_or_broken(text: str) -> None:
     json.dumps(built.value, allow_nan=False)
 
 
+@pytest.mark.parametrize("text", [PLACED, *(text for text, _ in MERGES), "a: &x [1, {b: 2}]\nc: *x\n", "- 'a\n  b'\n- |\n  c\n"])
+def test_without_libyaml(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML may have been built without it."""
+    fast = build(text)
+    monkeypatch.setattr(builder, "_Parser", yaml.SafeLoader)
+    monkeypatch.setattr(builder, "_COUNTS_BYTES", False)
+    assert build(text) == fast
+    check_syntax(text)
+    for broken, line, column in (("a: b: c\n", 0, 4), ("a: 1\nb: é\x07\n", 1, 4)):
+        with pytest.raises(BrokenYaml) as error:
+            build(broken)
+        assert (error.value.line, error.value.column) == (line, column)
+        with pytest.raises(BrokenYaml):
+            check_syntax(broken)
+
+
 # -- bounds ------------------------------------------------------------------------------------------------------------------------------
 
 

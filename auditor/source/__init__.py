@@ -136,9 +136,8 @@ def _assemble(held: Iterable[list[Item]], folders: list[NotJudged]) -> Reading:
 
 def _absolute(file: str, here: str) -> str:
     """A path that two names of one file share: one may have been given from the root, the other from here."""
-    if os.path.isabs(file):
-        return file
-    return os.path.normpath(here + file) if ".." in file else here + file
+    path = file if os.path.isabs(file) else here + file
+    return os.path.normpath(path) if ".." in file else path
 
 
 def _without_patches(items: list[Item]) -> list[Item]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from auditor import source
 from auditor.document import Document, NotJudged, Unread
 from auditor.errors import UsageError
 from auditor.source import Reading, read_paths
@@ -38,8 +40,11 @@ def read(*paths: str) -> Reading:
     """Read, and check that every file is accounted for."""
     reading = read_paths(paths)
     assert reading.files == reading.files_judged + reading.files_unread + reading.files_not_judged
-    met = {item.file for items in (reading.documents, reading.unread, reading.not_judged) for item in items}
-    assert len(met) == reading.files
+    items = [*reading.documents, *reading.unread, *reading.not_judged]
+    assert len({item.file for item in items}) == reading.files
+    if "-" not in paths:
+        found = find(paths)
+        assert len(items) == sum(len(read_file(file)) for file in found.files) + len(found.items)
     return reading
 
 
@@ -457,6 +462,31 @@ def test_patches_given_as_files(here: Path) -> None:
     assert names(read(patch)) == ["overlay-patch"]  # nobody in view says that it is one
 
 
+@pytest.mark.parametrize("name", ["p.yaml", "./p.yaml", "../k/p.yaml", "./deep/../p.yaml", "..//k/./p.yaml", "{here}/k/p.yaml"])
+@pytest.mark.parametrize("root", [".", "k", "{here}", "{here}/k/../k"])
+def test_the_names_of_a_patch(root: str, name: str, here: Path) -> None:
+    put({"k/p.yaml": manifest("p"), "k/r.yaml": manifest("r"), "k/pp.yaml": manifest("pp")})
+    put({"k/kustomization.yaml": f"resources: [r.yaml]\npatches: [{{path: {name.format(here=here)}}}]\n"})
+    assert names(read(root.format(here=here))) == ["pp", "r"]
+
+
+@pytest.mark.parametrize("name", ["../k/p.yaml", "./../k/p.yaml", "{here}/k/p.yaml"])
+def test_a_patch_that_another_draws_in_by_another_name(name: str, here: Path) -> None:
+    put({"k/p.yaml": manifest("p"), "k/q.yaml": manifest("q"), "k/kustomization.yaml": "patchesStrategicMerge: [p.yaml, q.yaml]\n"})
+    put({"o/kustomization.yml": f"resources: [{name.format(here=here)}]\n"})
+    assert names(read(".")) == ["p"]
+
+
+@POSIX
+@pytest.mark.parametrize("root", ["away/../j", "{here}/away/../j", "{here}/other/j"])
+def test_patches_behind_a_link(root: str, here: Path) -> None:
+    """There ``..`` cannot be left out of a path, and stays in the names of its files."""
+    put({"other/k/x.yaml": "", "other/j/kustomization.yaml": "patches: [{path: p.yaml}]\n", "other/j/p.yaml": manifest("p")})
+    Path("away").symlink_to("other/k")
+    reading = read(root.format(here=here))
+    assert [reason for _, reason in reasons(reading)] == ["kustomization", "kustomize patch"]
+
+
 def test_a_patch_without_kind_is_called_one(here: Path) -> None:
     put({"kustomization.yaml": "patches: [{path: p.yaml, target: {kind: Deployment}}]\n", "p.yaml": "spec: {replicas: 2}\n"})
     assert reasons(read(".")) == [("kustomization.yaml", "kustomization"), ("p.yaml", "kustomize patch")]
@@ -471,6 +501,30 @@ def test_a_file_is_counted_by_the_best_that_it_holds(here: Path) -> None:
     reading = read(".")
     assert (reading.files, reading.files_judged, reading.files_unread, reading.files_not_judged) == (3, 1, 1, 1)
     assert (len(reading.documents), len(reading.unread), len(reading.not_judged)) == (1, 2, 3)
+
+
+def test_a_pool_reads_the_same(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(FILES)
+    put({f"t/{number}.yaml": f"a: 1\n---\n{manifest(str(number))}---\na: b: c\n" for number in range(70)})
+    alone = read(".")
+    used: list[int] = []
+
+    def two(jobs: int) -> ProcessPoolExecutor:
+        used.append(jobs)
+        return ProcessPoolExecutor(2)
+
+    monkeypatch.setattr(source, "pool", two)
+    assert read_paths((".",), jobs=2).files == alone.files
+    assert used == []  # so few files are not worth it
+    monkeypatch.setattr(source, "_PARALLEL_FROM", 2)
+    assert read_paths((".",), jobs=1).files == alone.files
+    assert used == []
+    together = read_paths((".",), jobs=2)
+    assert used == [2]
+    assert [repr(document) for document in together.documents] == [repr(document) for document in alone.documents]
+    assert [document.raw for document in together.documents] == [document.raw for document in alone.documents]
+    assert (together.unread, together.not_judged, together.folders) == (alone.unread, alone.not_judged, alone.folders)
+    assert (together.files_judged, together.files_unread) == (alone.files_judged, alone.files_unread)
 
 
 def test_progress(here: Path) -> None:

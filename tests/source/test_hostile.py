@@ -184,7 +184,7 @@ def check(items: list[Item], file: str) -> None:
     assert items
     for item in items:
         assert item.file == file
-        assert item.line >= 0
+        assert item.line >= 1
         if isinstance(item, Document):
             assert item.line >= 1
             assert item.column >= 1

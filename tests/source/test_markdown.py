@@ -40,6 +40,10 @@ FENCES = {
         [("could not find expected ':' (while scanning a simple key)", 8, 0)],
     ),
     "backticks inside tildes": ("~~~yaml\n" + manifest("a") + "data:\n  x: |\n    ```\n~~~\n", [("a", 5, 3)]),
+    "a mark that is indented closes nothing": (
+        "```yaml\n" + manifest("a") + "data:\n  x: |\n    ```\n    y\n```\n```yaml\n" + manifest("b") + "```\n",
+        [("a", 5, 3), ("b", 15, 3)],
+    ),
     "blanks behind the mark": ("```   yaml   \n" + manifest("a") + "```   \n", [("a", 5, 3)]),
     "capitals": ("```YAML\n" + manifest("a") + "```\n", [("a", 5, 3)]),
     "json": ('```json\n{"apiVersion": "v1", "kind": "X",\n "metadata": {"name": "a"}}\n```\n', [("a", 3, 15)]),

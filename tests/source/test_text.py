@@ -207,6 +207,11 @@ def test_json_objects_one_after_the_other(between: str) -> None:
     assert [document.location(("metadata", "name")).line for document in found] == [5, 11 + lines, 17 + 2 * lines]
 
 
+def test_blanks_before_json() -> None:
+    found = documents('\n \t{"apiVersion": "v1", "kind": "A"}\n\n{"apiVersion": "v1", "kind": "B"}\n')
+    assert [(document.ref.kind, document.line) for document in found] == [("A", 2), ("B", 4)]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -312,6 +317,9 @@ def test_duplicate_keys_of_an_item() -> None:
     first, second = documents("---\n" + LIST.replace("x: 1", "x: 1\n    x: 2"))
     assert first.duplicates == (DuplicateKey(("data", "x"), 10, 11, 5),)
     assert second.duplicates == ()
+    first, second = documents(LIST.replace("    name: b", "    name: c\n    name: b"))
+    assert first.duplicates == ()
+    assert second.duplicates == (DuplicateKey(("metadata", "name"), 14, 15, 5),)
 
 
 def test_items_that_stand_twice_are_not_lost_without_a_word() -> None:

@@ -107,6 +107,13 @@ def test_arithmetic_and_order_are_those_of_fractions(first: str, second: str, su
     assert hash(a) == hash(x)
 
 
+@given(numbers.map(lambda number: number.lstrip("+-")), st.sampled_from([*sorted(SUFFIXES), "e3", "E-2"]))
+def test_a_sign_turns_the_amount_round_and_stays_in_the_text(number: str, suffix: str) -> None:
+    bare, plus, minus = (parse_quantity(sign + number + suffix) for sign in ("", "+", "-"))
+    assert bare == plus == -minus >= 0
+    assert [quantity.text for quantity in (bare, plus, minus)] == [number + suffix, f"+{number}{suffix}", f"-{number}{suffix}"]
+
+
 def test_tenths_add_up() -> None:
     assert sum(parse_quantity("100m") for _ in range(10)) == 1
 

@@ -218,8 +218,15 @@ def test_key(text: str, key: str) -> None:
     assert build(f"- ? {text}\n  : 2\n").value == [{key: 2}]
 
 
-def test_key_of_the_table() -> None:
-    assert build("y: 2\n").value == {"true": 2}
+@pytest.mark.parametrize(("text", "value"), [row for row in TABLE if isinstance(row[1], bool)])
+def test_every_boolean_as_a_key(text: str, value: bool) -> None:
+    key = "true" if value else "false"
+    assert build(f"{text}: 2\n").value == {key: 2}
+    assert build(f"{{{text}: 2}}").value == {key: 2}
+    (document,) = read_text(f"apiVersion: v1\nkind: ConfigMap\ndata:\n  {text}: a\n", "a.yaml")
+    assert isinstance(document, Document)
+    assert document.raw["data"] == {key: "a"}
+    assert document.location(("data", key)).line == 4
 
 
 @pytest.mark.parametrize(("text", "problem"), NO_KEYS.items())

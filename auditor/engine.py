@@ -10,7 +10,7 @@ from auditor.config import Settings
 from auditor.document import Unread
 from auditor.finding import Finding, RuleFailure, Skipped, Suppressed
 from auditor.judge import Found, Judge
-from auditor.processes import forks, pool
+from auditor.processes import forks, mapped, pool
 from auditor.rule import Rule
 from auditor.snapshot import Snapshot
 
@@ -90,14 +90,10 @@ _inherited: Judge | None = None
 
 
 def _judged(judge: Judge, batches: list[range], executor: Executor | None) -> Iterator[Found]:
-    if executor is None:
-        yield from map(judge.objects, batches)
-        return
     global _inherited  # noqa: PLW0603 - the one way to hand something to a process that is about to be forked
     _inherited = judge
     try:
-        with executor:
-            yield from executor.map(_judge_inherited, batches)
+        yield from mapped(_judge_inherited, batches, executor)
     finally:
         _inherited = None
 

@@ -7,12 +7,16 @@ import gc
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from typing import TypeVar
 
-__all__ = ["MAX_PROCESSES", "cores", "forks", "pool", "without_collector"]
+__all__ = ["MAX_PROCESSES", "cores", "forks", "mapped", "pool", "without_collector"]
 
 MAX_PROCESSES = 8
+
+_Batch = TypeVar("_Batch")
+_Result = TypeVar("_Result")
 
 
 def cores() -> int:
@@ -38,6 +42,23 @@ def pool(jobs: int = 0) -> Executor | None:
     if number < 2:
         return None
     return ProcessPoolExecutor(number, mp_context=multiprocessing.get_context("fork" if forks() else None))
+
+
+def mapped(function: Callable[[_Batch], _Result], batches: Sequence[_Batch], executor: Executor | None) -> Iterator[_Result]:
+    """The results of a function for each batch, in order; the executor ends with them.
+
+    Without an executor, and where one of its processes is killed or no more can be started, what is left is done here.
+    """
+    done = 0
+    if executor is not None:
+        try:
+            with executor:
+                for result in executor.map(function, batches):
+                    done += 1
+                    yield result
+        except (BrokenExecutor, OSError):
+            pass
+    yield from map(function, batches[done:])
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from auditor.config import Settings
 from auditor.document import Document
 from auditor.engine import Outcome, evaluate, select
 from auditor.finding import Confidence, Fault, Severity
+from auditor.processes import forks
 from auditor.registry import load_rules
 from auditor.rule import PRODUCTION, PSS_BASELINE, RECOMMENDED, STRICT, Profile, Role, Rule, Skipped, rule, skip
 from auditor.snapshot import Namespace, Snapshot
@@ -212,3 +214,21 @@ def test_fingerprints_of_unreadable_input_survive_moved_lines() -> None:
     broken = "apiVersion: v1\nkind: Pod\nmetadata:\n  name a\n  namespace: b\n"
     assert prints(broken) == prints(f"# moved\n\n{broken}")
     assert prints(broken) != prints(broken.replace("name a", "label a"))
+
+
+@pytest.mark.skipif(not forks(), reason="processes are not forked here")
+def test_a_killed_process_costs_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = os.getpid()
+
+    @rule("kills-its-process", title="Kills", severity=Severity.LOW, profiles={RECOMMENDED})
+    def check(container: Container) -> Iterator[Fault]:
+        if os.getpid() != parent and container.template.workload.ref.name == "train-9":
+            os._exit(1)
+        yield container.fault("alive")
+
+    text = "---\n".join(POD.replace("train", f"train-{number}") for number in range(30))
+    alone = evaluate(Snapshot(documents(text)), [made(check)], Settings(jobs=1))
+    monkeypatch.setattr(engine, "_PARALLEL_FROM", 10)
+    monkeypatch.setattr(engine, "_BATCH", 7)
+    assert evaluate(Snapshot(documents(text)), [made(check)], Settings(jobs=2)) == alone
+    assert len(alone.findings) == 60

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from auditor.document import Document, NotJudged, Unread
-from auditor.processes import pool, without_collector
+from auditor.processes import mapped, pool, without_collector
 from auditor.source import classify
 from auditor.source.files import find, read_file, read_stdin
 from auditor.source.kustomize import Kustomization, images_by_file
@@ -92,27 +91,14 @@ def read_paths(
     if "-" in paths:
         held.append(read_stdin())
     executor = pool(jobs) if jobs != 1 and len(found.files) >= _PARALLEL_FROM else None
+    batches = [found.files[start : start + _BATCH] for start in range(0, len(found.files), _BATCH)]
     done = 0
-    for batch in _read_all(found.files, executor):
+    for batch in mapped(_read_batch, batches, executor):
         held += batch
         done += len(batch)
         if progress:
             progress(done, len(found.files))
     return _assemble(held, found.folders)
-
-
-def _read_all(files: list[str], executor: Executor | None) -> Iterator[list[list[Item]]]:
-    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
-    done = 0
-    if executor is not None:
-        try:
-            with executor:
-                for batch in executor.map(_read_batch, batches):
-                    done += 1
-                    yield batch
-        except (BrokenExecutor, OSError):  # a process was killed, or there can be no more: what is left is read here
-            pass
-    yield from map(_read_batch, batches[done:])
 
 
 def _read_batch(files: list[str]) -> list[list[Item]]:

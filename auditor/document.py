@@ -21,6 +21,7 @@ __all__ = [
     "Path",
     "Unknown",
     "Unread",
+    "along",
     "count_entries",
     "format_path",
     "is_placeholder",
@@ -302,6 +303,18 @@ def count_entries(value: Any) -> int:
     if isinstance(value, list):
         return len(value) + sum(count_entries(child) for child in value if isinstance(child, dict | list))
     return 0
+
+
+def along(node: Any, path: Path) -> list[Any]:
+    """What stands at the start of a path and after each of its steps; None from where it leads out of the value."""
+    met = [node]
+    for step in path:
+        if isinstance(node, dict):
+            node = node.get(step)
+        else:
+            node = node[step] if isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node) else None
+        met.append(node)
+    return met
 
 
 def format_path(path: Path) -> str:

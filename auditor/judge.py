@@ -9,10 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from auditor.config import Settings
-from auditor.document import Document, Location, Path, Unread, format_path, mapping
+from auditor.document import Document, Location, Path, Unread, along, format_path, mapping
 from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint
 from auditor.processes import without_collector
 from auditor.rule import Rule, Scope
@@ -245,13 +244,8 @@ def _finding(rule: Rule, fault: Fault, place: Location, path: str, number: int, 
 
 def _by_name(document: Document, path: Path) -> Path:
     """The path with list positions replaced by the name of the item, where it has one: containers may change places."""
-    node: Any = document.raw
     steps: list[str | int] = []
-    for step in path:
-        if isinstance(node, dict):
-            node = node.get(step)
-        else:
-            node = node[step] if isinstance(node, list) and isinstance(step, int) and step < len(node) else None
+    for step, node in zip(path, along(document.raw, path)[1:], strict=True):
         name = node.get("name") if isinstance(step, int) and isinstance(node, dict) else None
         steps.append(f"={name}" if isinstance(name, str) else step)
     return tuple(steps)

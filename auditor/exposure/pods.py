@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from auditor.document import Path, mapping, sequence
+from auditor.document import Path, along, mapping, sequence
 from auditor.exposure.door import Way
 from auditor.exposure.reach import Reach, ingress_reach, load_balancer_reach
 from auditor.workload import PodTemplate
@@ -151,12 +151,4 @@ def _by_type(
 
 
 def _value(template: PodTemplate, path: Path) -> Any:
-    node: Any = template.workload.raw
-    for step in path:
-        if isinstance(node, dict):
-            node = node.get(step)
-        elif isinstance(node, list) and isinstance(step, int) and step < len(node):
-            node = node[step]
-        else:
-            return None
-    return node
+    return along(template.workload.raw, path)[-1]

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
-from auditor.document import Unknown
+from auditor.document import Unknown, along
 from auditor.kinds.model import Inject
 from auditor.workload.flags import Command, Flags, flag_in, flags_of
 from auditor.workload.values import Image
@@ -190,12 +190,7 @@ _GROUPS = ("multiNode", "multinode", "workerSpec", "worker")
 def _group_of_pods(container: Container) -> bool:
     """Whether the pod is one of several that run a program together."""
     template = container.template
-    around: list[Mapping[str, Any]] = []
-    node: Any = template.workload.raw
-    for step in (*template.path, None):
-        if isinstance(node, dict):
-            around.append(node)
-        node = node.get(step) if isinstance(node, dict) else node[step] if isinstance(node, list) and isinstance(step, int) else None
+    around = [node for node in along(template.workload.raw, template.path) if isinstance(node, dict)]
     if any(mapping.get(key) is not None for mapping in around for key in _GROUPS):
         return True
     for mapping in around:

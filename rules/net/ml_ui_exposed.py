@@ -189,7 +189,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.document import Document, Path
+from auditor.document import Document, Path, along
 from auditor.exposure import Reach, Way, ways_from
 from auditor.rule import RECOMMENDED, Confidence, Fault, Options, Severity, mapping, rule
 from auditor.snapshot import Snapshot
@@ -394,7 +394,4 @@ def _ports(product: Product, container: Container) -> frozenset[int]:
 
 def _beside(template: PodTemplate, up: int) -> Mapping[str, Any]:
     """The mapping that holds the pod, ``up`` steps further out."""
-    node: Any = template.workload.raw
-    for step in template.path[:-up]:
-        node = node[step] if isinstance(node, list) and isinstance(step, int) else mapping(node).get(str(step))
-    return mapping(node)
+    return mapping(along(template.workload.raw, template.path[:-up])[-1])

@@ -205,7 +205,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from auditor.document import Document
+from auditor.document import Document, along
 from auditor.rule import RECOMMENDED, Confidence, Fault, Path, Result, Severity, is_placeholder, mapping, rule, sequence, skip
 from auditor.snapshot import Snapshot, same_namespace
 from auditor.workload import PodTemplate, Workload
@@ -294,14 +294,12 @@ def _mounted(container: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Pa
 def _declared(template: PodTemplate) -> set[str] | None:
     """Volumes of the pod, of what it inherits from and of the objects around it; None where one of them cannot be known."""
     names = {volume.name for volume in template.volumes}
-    node: Any = template.workload.raw
-    for step in (*template.path, None):
+    for node in along(template.workload.raw, template.path):
         for entry in _entries(node) if isinstance(node, dict) else ():
             name = entry.get("name", "")
             if not isinstance(name, str) or is_placeholder(name):
                 return None
             names.add(name)
-        node = node[step] if step is not None else None
     return names
 
 

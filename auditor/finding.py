@@ -75,9 +75,9 @@ class FaultDetails(TypedDict, total=False):
     profiles: Collection[str]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """A violation with its address. Findings sort by file, line and rule.
+    """A violation with its address.
 
     Attributes:
         file, line, column: the place; line and column count from 1.

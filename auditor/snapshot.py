@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -26,6 +27,14 @@ _CLUSTER_SCOPED = frozenset(
 _SCALERS = (("HorizontalPodAutoscaler", "autoscaling", "scaleTargetRef"), ("ScaledObject", "keda.sh", "scaleTargetRef"))
 
 
+_SYSTEM = re.compile(r"kube-.+|.+-system|(nvidia-)?gpu-operator|node-feature-discovery")
+
+
+def is_system_namespace(name: str) -> bool:
+    """Whether a namespace belongs to the cluster or to an operator by its name."""
+    return _SYSTEM.fullmatch(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Namespace:
     """Objects that live together.
@@ -39,6 +48,11 @@ class Namespace:
     name: str
     documents: tuple[Document, ...]
     workloads: tuple[Workload, ...]
+
+    @property
+    def system(self) -> bool:
+        """It belongs to the cluster or to an operator, not to its users."""
+        return is_system_namespace(self.name)
 
     def __str__(self) -> str:
         return f"namespace {self.name}" if self.name else f"the namespace of {self.documents[0].folder or 'this directory'}"
@@ -281,6 +295,14 @@ class Snapshot:
         Most workloads are dismissed by a look at their keys, which takes a tenth of the time that deriving their containers does.
         """
         return tuple(filter(self._asks_for_accelerator, self.workloads))
+
+    def asks_for_accelerator(self, workload: Workload) -> bool:
+        """Whether a workload is one of `accelerated_workloads`."""
+        return id(workload) in self._accelerated
+
+    @lazy
+    def _accelerated(self) -> frozenset[int]:
+        return frozenset(map(id, self.accelerated_workloads))
 
     def _asks_for_accelerator(self, workload: Workload) -> bool:
         blob = workload.document.blob

@@ -91,6 +91,14 @@ class Container(Requests):
             return (*self._origins.get(str(steps[0]), self.path), *steps)
         return (*self.path, *steps)
 
+    def place_of(self, section: str) -> Path:
+        """Where an amount of ``requests`` or ``limits`` would be written: the deepest of the fields that is there."""
+        key = self.resources_key
+        written = self.raw.get(key)
+        if not written:
+            return self.path
+        return self.at(key, section) if mapping(mapping(written).get(section)) else self.at(key)
+
     # -- what it runs -------------------------------------------------------------------------------------------------------------------
 
     @lazy

@@ -274,9 +274,9 @@ class PodTemplate:
         return value if isinstance(value, str) and "{" not in value and "$" not in value else Unknown(str(value), "placeholder")
 
     @property
-    def restart_policy(self) -> Any:
-        """``restartPolicy`` as written; None where absent."""
-        return self.get("restartPolicy")
+    def resources(self) -> Mapping[str, Any]:
+        """Resources of the pod as a whole (since Kubernetes 1.32); empty where those beside the pod's fields are its container's."""
+        return {} if "" in self.row.containers else mapping(self.spec.get("resources"))
 
     def fault(self, message: str, *, at: str | Path = "", **details: Unpack[FaultDetails]) -> Fault:
         """Something wrong at a field of this pod; see `Container.fault`."""

@@ -138,10 +138,7 @@ def check(template: PodTemplate, snapshot: Snapshot, options: Options) -> Iterat
         for section, key in _once({section: container.resource_keys(section) for section in SECTIONS}, known):
             if device(key) is None:
                 yield from _unknown(template, key, container.at(container.resources_key, section, key))
-    if "" in template.row.containers:
-        return  # the resources beside the pod's fields are those of its container
-    resources = mapping(template.spec.get("resources"))
-    for section, key in _once({section: mapping(resources.get(section)) for section in SECTIONS}, known):
+    for section, key in _once({section: mapping(template.resources.get(section)) for section in SECTIONS}, known):
         if device(key) is not None:
             yield template.fault(
                 f"the pod as a whole asks for {key}; resources of a pod are cpu, memory and hugepages, the API server rejects any other",

@@ -162,7 +162,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.document import Document, Path
+from auditor.document import Document, Path, along
 from auditor.exposure import pod_labels
 from auditor.rule import (
     MULTI_TENANT,
@@ -181,7 +181,6 @@ from auditor.rule import (
 from auditor.snapshot import Namespace, Snapshot, same_branch
 from auditor.workload import PodTemplate, Workload
 
-SYSTEM = re.compile(r"kube-.+|.+-system|(nvidia-)?gpu-operator|node-feature-discovery")
 POLICIES = ("NetworkPolicy", "CiliumNetworkPolicy")
 ASKED_WHERE = (*POLICIES, "Namespace")
 ML = (Role.TRAINING, Role.SERVING, Role.NOTEBOOK)
@@ -197,13 +196,12 @@ RENDEZVOUS = re.compile(r"MASTER_ADDR|NCCL_\w+|GLOO_\w+|RAY_ADDRESS|VLLM_HOST_IP
     needs={"NetworkPolicy", "Namespace"},
 )
 def check(namespace: Namespace, snapshot: Snapshot) -> Iterator[Result]:
-    if not namespace.workloads or SYSTEM.fullmatch(namespace.name) or not (snapshot.complete or any(map(snapshot.by_kind, ASKED_WHERE))):
+    if not namespace.workloads or namespace.system or not (snapshot.complete or any(map(snapshot.by_kind, ASKED_WHERE))):
         return
     anchor = namespace.workloads[0].document
     if not any(snapshot.complete_for(kind, anchor) for kind in POLICIES) and _itself(namespace, anchor, snapshot) is None:
         # What it takes to say more is not in view; so only what is plainly ML is counted as not checked, without deriving roles.
-        accelerated = snapshot.derived(_accelerated)
-        if any(id(workload) in accelerated or (workload.kind is not None and workload.kind.role in ML) for workload in namespace.workloads):
+        if any(_is_plainly_ml(workload, snapshot) for workload in namespace.workloads):
             yield skip("the network policies of the namespace")
         return
     exposed = _unselected(namespace, snapshot)
@@ -243,7 +241,6 @@ def _unselected(namespace: Namespace, snapshot: Snapshot) -> list[Workload]:
     known: dict[str, list[Policy]] = {}
     left: list[tuple[Workload, list[Policy]]] = []
     found: list[Workload] = []
-    accelerated = snapshot.derived(_accelerated)
     for workload in namespace.workloads:
         folder = workload.document.folder
         if folder not in known:
@@ -251,7 +248,7 @@ def _unselected(namespace: Namespace, snapshot: Snapshot) -> list[Workload]:
         policies = known[folder]
         if workload.incomplete or any(policy.everything for policy in policies):
             continue
-        if id(workload) in accelerated or (workload.kind is not None and workload.kind.role in ML):
+        if _is_plainly_ml(workload, snapshot):
             found += [workload] if _is_open(workload, policies) else []
             workload.release()  # so that memory stays flat over many workloads
         else:
@@ -263,8 +260,9 @@ def _unselected(namespace: Namespace, snapshot: Snapshot) -> list[Workload]:
     return found
 
 
-def _accelerated(snapshot: Snapshot) -> frozenset[int]:
-    return frozenset(map(id, snapshot.accelerated_workloads))
+def _is_plainly_ml(workload: Workload, snapshot: Snapshot) -> bool:
+    """Whether accelerators or the kind alone show it."""
+    return snapshot.asks_for_accelerator(workload) or (workload.kind is not None and workload.kind.role in ML)
 
 
 def _is_open(workload: Workload, policies: Sequence[Policy]) -> bool:
@@ -279,12 +277,7 @@ def _is_open(workload: Workload, policies: Sequence[Policy]) -> bool:
 
 def _has_own_policy(template: PodTemplate) -> bool:
     """KubeRay makes a policy for a cluster that has ``networkPolicy`` in its spec."""
-    node: Any = template.workload.raw
-    for step in template.path:
-        if mapping(node).get("networkPolicy"):
-            return True
-        node = node[step] if isinstance(node, list) and isinstance(step, int) else mapping(node).get(str(step))
-    return False
+    return any(mapping(node).get("networkPolicy") for node in along(template.workload.raw, template.path)[:-1])
 
 
 def _is_distributed(workload: Workload) -> bool:

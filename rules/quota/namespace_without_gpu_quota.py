@@ -206,10 +206,9 @@ from auditor.rule import (
     sequence,
     skip,
 )
-from auditor.snapshot import Namespace, Snapshot
+from auditor.snapshot import Namespace, Snapshot, is_system_namespace
 from auditor.workload import Workload
 
-_SYSTEM = re.compile(r"kube-.+|.+-system|(nvidia-)?gpu-operator|node-feature-discovery")
 _TEAM = re.compile(r"(.+/)?(team|tenant)")
 _DEVICES = ".deviceclass.resource.k8s.io/devices"
 _KUEUE = "kueue.x-k8s.io"
@@ -230,7 +229,7 @@ _ALL_QUEUED = re.compile(r"^\s*manageJobsWithoutQueueName:\s*true\b", re.MULTILI
 def check(namespace: Namespace, snapshot: Snapshot, options: Options) -> Iterator[Result]:
     if options["single_tenant"] or not (snapshot.complete or snapshot.by_kind("ResourceQuota", "") or snapshot.by_kind("Namespace", "")):
         return
-    if namespace.workloads and not _SYSTEM.fullmatch(namespace.name) and not _limited(namespace.name, namespace.documents[0], snapshot):
+    if namespace.workloads and not namespace.system and not _limited(namespace.name, namespace.documents[0], snapshot):
         yield from _of_users(namespace, snapshot)
     for document in namespace.documents:
         if document.ref.kind == "Namespace" and not document.ref.group:
@@ -241,9 +240,8 @@ def _of_users(namespace: Namespace, snapshot: Snapshot) -> Iterator[Result]:
     """What the namespace's workloads use without a limit."""
     free: list[tuple[Workload, str]] = []
     unseen: set[str] = set()
-    accelerated = snapshot.derived(_accelerated)
     for workload in namespace.workloads:
-        keys, document = _used(workload, snapshot) if id(workload) in accelerated else [], workload.document
+        keys, document = _used(workload, snapshot) if snapshot.asks_for_accelerator(workload) else [], workload.document
         if not keys or _limited(namespace.name, document, snapshot):
             continue
         held = _held_by_queue(workload, keys, snapshot)
@@ -267,11 +265,6 @@ def _of_users(namespace: Namespace, snapshot: Snapshot) -> Iterator[Result]:
     yield _fault(document, path, message, free[0][1], certain=complete, profiles=() if complete else (PRODUCTION,))
 
 
-def _accelerated(snapshot: Snapshot) -> frozenset[int]:
-    """The identities of the workloads that ask for accelerators: most do not, and are not looked into."""
-    return frozenset(map(id, snapshot.accelerated_workloads))
-
-
 def _itself(namespace: Namespace, document: Document, snapshot: Snapshot) -> Document | None:
     """The Namespace object, if it stands in the same part of the tree as one that lives in it."""
     if not namespace.name:
@@ -282,7 +275,7 @@ def _itself(namespace: Namespace, document: Document, snapshot: Snapshot) -> Doc
 def _of_team(document: Document, snapshot: Snapshot) -> Iterator[Result]:
     """A team's namespace without GPU workloads so far, where other namespaces have a quota on GPUs."""
     name, labels = document.ref.name, mapping(mapping(document.raw.get("metadata")).get("labels"))
-    if _SYSTEM.fullmatch(name) or not any(_TEAM.fullmatch(key) for key in labels):
+    if is_system_namespace(name) or not any(_TEAM.fullmatch(key) for key in labels):
         return
     quotas = snapshot.by_kind("ResourceQuota", "") if snapshot.complete else snapshot.beside(document, "ResourceQuota", "")
     others = [key for quota in quotas if quota.ref.namespace not in ("", name) for key in _limits(_hard(quota, "hard"))]

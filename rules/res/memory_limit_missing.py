@@ -109,7 +109,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.quantity import Quantity
-from auditor.rule import RECOMMENDED, Confidence, Fault, Path, Role, Severity, mapping, rule
+from auditor.rule import RECOMMENDED, Confidence, Fault, Role, Severity, mapping, rule
 from auditor.snapshot import Snapshot
 from auditor.workload import Container, Inject
 
@@ -126,7 +126,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
     template, workload = container.template, container.template.workload
     if not container.is_main or template.incomplete or Inject.LIMITS in template.injects:
         return
-    if container.limit("memory") is not None or _of_pod(container):
+    if container.limit("memory") is not None or "memory" in mapping(template.resources.get("limits")):
         return
     gpu = template.accelerated or snapshot.claims_accelerator(template)
     if not gpu and not workload.is_role(Role.SERVING, Role.NOTEBOOK):
@@ -138,22 +138,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
     who = f"container {container.name}" if container.name else "the container"
     yield container.fault(
         f"{who} has no memory limit: a leak takes down the other pods of its node",
-        at=_place(container),
+        at=container.place_of("limits"),
         remediation=f"set {amount} under resources.limits",
         confidence=Confidence.MEDIUM if workload.kind is None else None,
     )
-
-
-def _of_pod(container: Container) -> bool:
-    """Whether the pod as a whole has the limit (since Kubernetes 1.32)."""
-    template = container.template
-    return "" not in template.row.containers and "memory" in mapping(mapping(template.spec.get("resources")).get("limits"))
-
-
-def _place(container: Container) -> Path:
-    """Where a limit would be written: the deepest of the fields that is there."""
-    key = container.resources_key
-    written = container.raw.get(key)
-    if not written:
-        return container.path
-    return container.at(key, "limits") if mapping(mapping(written).get("limits")) else container.at(key)

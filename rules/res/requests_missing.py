@@ -135,7 +135,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from auditor.rule import RECOMMENDED, Confidence, Fault, Path, Role, Severity, mapping, rule, sequence
+from auditor.rule import RECOMMENDED, Confidence, Fault, Role, Severity, mapping, rule, sequence
 from auditor.snapshot import Snapshot
 from auditor.workload import Container, Inject
 
@@ -166,7 +166,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
         who = f"container {container.name}" if container.name else "the container"
         yield container.fault(
             f"{who} requests no {' and no '.join(missing)}; {_consequence(missing, gpu=gpu)}",
-            at=_place(container),
+            at=container.place_of("requests"),
             remediation=f"set {' and '.join(f'resources.requests.{key}' for key in missing)} to what one replica needs at its peak",
             confidence=Confidence.MEDIUM if workload.kind is None else None,
         )
@@ -179,12 +179,8 @@ def _consequence(missing: list[str], *, gpu: bool) -> str:
 
 
 def _of_pod(container: Container, key: str) -> bool:
-    """Whether the pod as a whole requests the resource (since Kubernetes 1.32)."""
-    template = container.template
-    if "" in template.row.containers:
-        return False
-    resources = mapping(template.spec.get("resources"))
-    return any(key in mapping(resources.get(section)) for section in ("requests", "limits"))
+    """Whether the pod as a whole requests the resource."""
+    return any(key in mapping(container.template.resources.get(section)) for section in ("requests", "limits"))
 
 
 def _of_autoscaler(container: Container, key: str, snapshot: Snapshot) -> bool:
@@ -203,12 +199,3 @@ def _policy(spec: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The policy for a container: its own, else the one for all."""
     policies = [mapping(policy) for policy in sequence(mapping(spec.get("resourcePolicy")).get("containerPolicies"))]
     return next((policy for wanted in (name, "*") for policy in policies if policy.get("containerName") == wanted), {})
-
-
-def _place(container: Container) -> Path:
-    """Where a request would be written: the deepest of the fields that is there."""
-    key = container.resources_key
-    written = container.raw.get(key)
-    if not written:
-        return container.path
-    return container.at(key, "requests") if mapping(mapping(written).get("requests")) else container.at(key)

@@ -180,9 +180,13 @@ class Document:
         line: 1-based line of its first key.
         duplicates: keys that stand twice in one mapping.
         comments: comments addressed to mlaudit.
+        live: it was read from a cluster, and has no text.
+        provenance: who set its fields, as `auditor.provenance` writes it; empty where that is not known.
     """
 
-    __slots__ = ("_content", "_marks", "column", "comments", "duplicates", "file", "index", "line", "offset", "ref")
+    __slots__ = (
+        "_content", "_marks", "column", "comments", "duplicates", "file", "index", "line", "live", "offset", "provenance", "ref",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -197,6 +201,8 @@ class Document:
         marks: array[int] | bytes = b"",
         duplicates: tuple[DuplicateKey, ...] = (),
         comments: tuple[Comment, ...] = (),
+        live: bool = False,
+        provenance: bytes = b"",
     ) -> None:
         self.ref = ref
         self._content = content
@@ -208,6 +214,13 @@ class Document:
         self.column = column
         self.duplicates = duplicates
         self.comments = comments
+        self.live = live
+        self.provenance = provenance
+
+    @classmethod
+    def packed(cls, ref: ObjectRef, raw: dict[str, Any], *, file: str, provenance: bytes = b"") -> Document:
+        """A live object, kept as bytes from the start: thousands of them are in view at once."""
+        return cls(ref, marshal.dumps(raw), file=file, live=True, provenance=provenance)
 
     def __repr__(self) -> str:
         return f"<Document {self.ref} {self.file}:{self.line}>"
@@ -218,6 +231,7 @@ class Document:
         return _restore, (
             (self.ref.group, self.ref.version, self.ref.kind, self.ref.namespace, self.ref.name),
             content, self.file, self.index, self.offset, self.line, self.column, marks, self.duplicates, self.comments,
+            self.live, self.provenance,
         )  # fmt: skip
 
     @property
@@ -231,8 +245,9 @@ class Document:
 
     @property
     def folder(self) -> str:
-        """The folder of `file`; empty for the current one. Objects that name no namespace live with those of their folder."""
-        return _folder_of(self.file)
+        """The folder of `file`; empty for the current one, and for live objects. Objects that name no namespace live with those of their
+        folder."""
+        return "" if self.live else _folder_of(self.file)
 
     @property
     def blob(self) -> bytes:
@@ -288,11 +303,11 @@ def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 def _restore(
     ref: tuple[str, str, str, str, str], content: bytes, file: str, index: int, offset: int, line: int, column: int, marks: bytes,
-    duplicates: tuple[DuplicateKey, ...], comments: tuple[Comment, ...],
+    duplicates: tuple[DuplicateKey, ...], comments: tuple[Comment, ...], live: bool, provenance: bytes,
 ) -> Document:  # fmt: skip
     return Document(
         ObjectRef(*ref), content, file=file, index=index, offset=offset, line=line, column=column, marks=marks,
-        duplicates=duplicates, comments=comments,
+        duplicates=duplicates, comments=comments, live=live, provenance=provenance,
     )  # fmt: skip
 
 

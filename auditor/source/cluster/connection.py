@@ -1,0 +1,176 @@
+"""One connection to an API server: raw JSON, a rate limit, retries with back-off, and one deadline for everything.
+
+Only GET requests can be made with it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from auditor.errors import SourceError
+
+__all__ = ["MAX_IN_FLIGHT", "Connection", "Expired", "Refused"]
+
+# The API server bounds requests in flight (API priority and fairness), and an audit is a guest: few at a time, and not many a second.
+# kubectl itself allows 50 a second (https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/kubectl/pkg/cmd/cmd.go).
+MAX_IN_FLIGHT = 3
+REQUESTS_PER_SECOND = 50.0
+
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
+_TRIES = 8
+# A restarted API server knows no roles for some 100 ms, and says 403 to everybody: so nobody is refused at the first word.
+_REFUSALS, _REFUSED_PAUSE = 2, 0.3
+_CREDENTIALS = "they may have expired; `kubectl auth whoami` with the same kubeconfig tells"
+
+
+class Refused(Exception):
+    """The API server answers, but not with what was asked for (403, 404, 405 …). ``reason`` is its own sentence."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+class Expired(Exception):
+    """A ``continue`` token has expired (410): the list has to be begun again."""
+
+
+class _Again(Exception):
+    """The request may succeed when it is made again.
+
+    Attributes:
+        fault: what is wrong.
+        wait: the seconds that the server asks to wait; 0 where it does not say.
+    """
+
+    def __init__(self, fault: str, wait: float = 0) -> None:
+        super().__init__(fault)
+        self.fault, self.wait = fault, wait
+
+
+class Connection:
+    """GET requests to one API server. Safe for several threads.
+
+    Args:
+        host: ``https://…``, without a slash at the end.
+        name: what people call the cluster: the context.
+        pool: urllib3's pool manager, with certificates.
+        headers: gives the authorization header anew for each request, since tokens are renewed.
+        deadline: the value of `time.monotonic` after which no request is begun or waited for.
+        complaints: what went wrong with the credentials, for the message when they are not accepted.
+    """
+
+    def __init__(
+        self, host: str, name: str, pool: Any, headers: Callable[[], Mapping[str, str]], deadline: float, complaints: Sequence[str] = ()
+    ) -> None:
+        self.host, self.name, self.deadline, self.complaints = host, name, deadline, complaints
+        self.requests = 0
+        self._pool, self._headers = pool, headers
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def get(self, path: str, query: Mapping[str, str | int] | None = None, accept: str = "application/json") -> Any:
+        """The decoded answer to a GET.
+
+        Raises:
+            Refused: the API server will not give it; trying again would not help.
+            Expired: the ``continue`` token has expired.
+            SourceError: the server cannot be reached, does not speak the API, or does not answer in time.
+        """
+        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        refusals = 0
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._once(url, accept)
+            except _Again as again:
+                fault = again.fault
+                self._sleep(max(again.wait, random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))), fault)
+            except Refused as refused:
+                refusals += 1
+                if refused.status != 403 or refusals == _REFUSALS:
+                    raise
+                fault = refused.reason
+                self._sleep(_REFUSED_PAUSE, fault)
+        raise SourceError(f"{self.host}: {fault} (tried {_TRIES} times)", "try again later")
+
+    def _once(self, url: str, accept: str) -> Any:
+        import urllib3
+
+        left = self._pace()
+        timeout = urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(_READ_SECONDS, left))
+        headers = {"Accept": accept, "Accept-Encoding": "gzip", **self._headers()}
+        try:
+            response = self._pool.request("GET", url, headers=headers, timeout=timeout, retries=False)
+        except urllib3.exceptions.HTTPError as error:
+            raise self._broken(error) from None
+        return self._answer(response)
+
+    def _pace(self) -> float:
+        """Wait for this request's turn, whichever thread asks, and return the seconds that are left."""
+        with self._lock:
+            now = time.monotonic()
+            at = max(self._next, now)
+            self._next = at + 1 / REQUESTS_PER_SECOND
+            self.requests += 1
+        if at > now:
+            time.sleep(at - now)
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise SourceError(f"{self.host}: not everything was read before the deadline", "give it longer with --timeout")
+        return left
+
+    def _answer(self, response: Any) -> Any:
+        status = response.status
+        if status == 410:
+            raise Expired
+        if status in _RETRIED:
+            after = response.headers.get("Retry-After", "")
+            raise _Again(f"the API server answers {status}", float(after) if after.isdigit() else 0)
+        try:
+            answer = json.loads(response.data)
+        except ValueError:
+            kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+            if status == 200 and kind == "application/json":
+                raise _Again("the answer was cut off") from None
+            if status not in (401, 403):
+                message = f"{self.host} is no Kubernetes API server: it answers {status} with {kind}"
+                raise SourceError(message, "check the server in the kubeconfig") from None
+            answer = {}
+        if status == 401:
+            complaint = f" ({self.complaints[0]})" if self.complaints else ""
+            raise SourceError(f"{self.host} does not accept the credentials{complaint}", _CREDENTIALS)
+        if status >= 300:
+            reason = answer.get("message") if isinstance(answer, dict) else None
+            raise Refused(status, str(reason or f"the API server answers {status}")[:300])
+        return answer
+
+    def _broken(self, error: Exception) -> _Again:
+        """What a failed request means. A certificate or a name that is wrong stays wrong; everything else may pass.
+
+        Raises:
+            SourceError: it will not pass.
+        """
+        from urllib3 import exceptions
+
+        if isinstance(error, exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise SourceError(f"the certificate of {self.host} is not trusted", "check certificate-authority in the kubeconfig")
+        if isinstance(error, exceptions.NameResolutionError):
+            raise SourceError(f"{self.host} cannot be resolved", "check the server in the kubeconfig")
+        if isinstance(error, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
+            return _Again("cannot be reached")
+        if isinstance(error, exceptions.TimeoutError):
+            return _Again("does not answer")
+        return _Again("the connection broke")
+
+    def _sleep(self, seconds: float, fault: str) -> None:
+        if time.monotonic() + seconds > self.deadline:
+            raise SourceError(f"{self.host}: {fault}", "it did not get better before the deadline (--timeout)")
+        time.sleep(seconds)

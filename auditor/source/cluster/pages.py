@@ -1,0 +1,103 @@
+"""Lists of objects, page by page, cut down to what is kept.
+
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from auditor.document import Document, ObjectRef, mapping, sequence
+from auditor.errors import SourceError
+from auditor.listing import Resource
+from auditor.provenance import LAST_APPLIED, provenance_of
+from auditor.source.cluster.connection import Connection, Expired
+
+__all__ = ["PAGE", "live_document", "objects_of"]
+
+PAGE = 500
+_RESTARTS = 3
+
+_METADATA = frozenset(
+    {
+        "name", "generateName", "namespace", "labels", "annotations", "uid", "creationTimestamp", "deletionTimestamp", "ownerReferences",
+        "finalizers",
+    }
+)  # fmt: skip
+# What is kept of the status beside plain values and conditions; the rest is most of what a live object weighs.
+_STATUS = {
+    "Pod": ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses", "resourceClaimStatuses"),
+    "Node": ("capacity", "allocatable"),
+    "ResourceQuota": ("hard", "used"),
+    "PersistentVolumeClaim": ("capacity", "accessModes"),
+    "ResourceClaim": ("allocation", "reservedFor"),
+    "RayCluster": ("desiredGPU",),
+    "ClusterQueue": ("flavorsReservation", "flavorsUsage"),
+    "CustomResourceDefinition": (),
+}
+_CONTAINER_STATUS = ("name", "ready", "restartCount", "state", "lastState")
+
+
+def objects_of(connection: Connection, resource: Resource, namespace: str) -> list[Document]:
+    """All objects of a resource.
+
+    Args:
+        connection: to the API server.
+        resource: what to list.
+        namespace: only there; empty for everywhere.
+
+    Raises:
+        Refused: it may not be listed.
+        SourceError: the server cannot be reached, or its lists expire faster than they can be read.
+    """
+    for _ in range(_RESTARTS):
+        found: list[Document] = []
+        try:
+            for page in _pages(connection, resource, namespace):
+                found += [live_document(item, resource) for item in page if isinstance(item, dict)]
+            return found
+        except Expired:
+            continue
+    message = f"the list of {resource.name} expired {_RESTARTS} times before its end"
+    raise SourceError(message, "the API server is overloaded; try again later")
+
+
+def _pages(connection: Connection, resource: Resource, namespace: str) -> Iterator[list[Any]]:
+    query: dict[str, str | int] = {"limit": PAGE}
+    while True:
+        answer = mapping(connection.get(resource.path(namespace), query))
+        yield list(sequence(answer.get("items")))
+        token = mapping(answer.get("metadata")).get("continue")
+        if not isinstance(token, str) or not token:
+            return
+        query["continue"] = token
+
+
+def live_document(item: dict[str, Any], resource: Resource) -> Document:
+    """An object as a list holds it, which leaves out apiVersion and kind, without what no rule reads."""
+    given = mapping(item.get("metadata"))
+    metadata = {key: value for key, value in given.items() if key in _METADATA}
+    annotations = mapping(metadata.get("annotations"))
+    if LAST_APPLIED in annotations:
+        metadata["annotations"] = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
+    raw = {"apiVersion": resource.api_version, "kind": resource.kind, **item, "metadata": metadata}
+    raw.pop("status", None)
+    status = _status(item.get("status"), resource.kind)
+    if status:
+        raw["status"] = status
+    namespace, name = str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
+    where = f"{resource.kind}/{namespace}/{name}" if namespace else f"{resource.kind}/{name}"
+    ref = ObjectRef(resource.group, resource.version, resource.kind, namespace, name)
+    made = any(mapping(owner).get("controller") for owner in sequence(metadata.get("ownerReferences")))
+    return Document.packed(ref, raw, file=where, provenance=b"" if made else provenance_of(given))
+
+
+def _status(status: Any, kind: str) -> dict[str, Any]:
+    """Plain values, conditions, and what `_STATUS` names."""
+    wanted = ("conditions", *_STATUS.get(kind, ()))
+    kept = {key: value for key, value in mapping(status).items() if key in wanted or not isinstance(value, dict | list)}
+    for key, value in kept.items():
+        if key.endswith("ontainerStatuses"):
+            kept[key] = [{name: mapping(one).get(name) for name in _CONTAINER_STATUS if name in mapping(one)} for one in sequence(value)]
+    return kept

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Device", "device", "is_accelerator_class", "is_companion", "is_extended", "nearest_device_key"]
+__all__ = ["WORDS", "Device", "device", "is_accelerator_class", "is_companion", "is_extended", "nearest_device_key"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,13 @@ _DEVICE_PATTERNS = tuple((re.compile(row[0]), *row[1:]) for row in _DEVICES)
 _COMPANION = re.compile(
     r"/(gpumem|gpumem-percentage|gpucores|vmemory|vcore|dcumem|dcucores|gcu-memory|gcu-core|vgpu-memory|vgpu-cores|vgpu-memory-percentage)$"
     r"|[-.](memory|core|cores|vMem|vCore|vmemory|vcore)$"
+)
+
+# One of these stands, in UTF-8, in every object that asks for an accelerator: a word of the key, or the vendor's domain.
+WORDS = (
+    *(b"gpu", b"resourceClaims", b"google.com/", b"aws.amazon.com/", b"habana.ai/", b"huawei.com/", b"intel.com/", b"amd.com/"),
+    *(b"nvidia.com/", b"cambricon.com/", b"hygon.com/", b"enflame.com/", b"kunlunxin.com/", b"iluvatar.ai/", b"mthreads.com/"),
+    *(b"metax-tech.com/", b"vastaitech.com/", b"birentech.com/"),
 )
 
 # Device keys that a misspelling can have been meant for; what people write, not every pattern of the table.

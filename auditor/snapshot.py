@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from auditor.accelerators import device, is_accelerator_class
+from auditor.accelerators import WORDS, device, is_accelerator_class
 from auditor.document import Document, mapping, sequence
 from auditor.lazy import lazy
+from auditor.listing import Listing
+from auditor.live import Folding, LivePod, Node, fold, live_pod, nodes_of
 from auditor.workload import PodTemplate, Role, Workload, is_workload
 
 __all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "listed", "same_branch", "same_namespace"]
@@ -20,8 +22,11 @@ _Derived = TypeVar("_Derived")
 DEFAULT_KUBERNETES_VERSION = (1, 36)
 
 _CLUSTER_SCOPED = frozenset(
-    {"Namespace", "PriorityClass", "WorkloadPriorityClass", "ClusterQueue", "StorageClass", "DeviceClass", "ClusterServingRuntime"}
-)
+    {
+        "Namespace", "PriorityClass", "WorkloadPriorityClass", "ClusterQueue", "StorageClass", "DeviceClass", "ClusterServingRuntime",
+        "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "Cohort", "ResourceFlavor", "IngressClass",
+    }
+)  # fmt: skip
 
 # Objects that move the number of pods of another one, and so show that it serves: kind → field with the reference.
 _SCALERS = (("HorizontalPodAutoscaler", "autoscaling", "scaleTargetRef"), ("ScaledObject", "keda.sh", "scaleTargetRef"))
@@ -66,6 +71,11 @@ class Snapshot:
         complete: the user says that nothing is missing (``--complete``).
         kubernetes_version: major and minor number of the cluster they are meant for.
         kustomized_images: by file, the names of the images in it whose tag or digest a kustomization sets.
+        listing: what was listed of a live cluster; None for files. What controllers made is then folded into its owner.
+        selects: which objects are judged; the others are in view. None for all.
+
+    Attributes:
+        documents: the objects that stand for themselves, in order.
     """
 
     def __init__(
@@ -75,13 +85,22 @@ class Snapshot:
         complete: bool = False,
         kubernetes_version: tuple[int, int] = DEFAULT_KUBERNETES_VERSION,
         kustomized_images: Mapping[str, frozenset[str]] | None = None,
+        listing: Listing | None = None,
+        selects: Callable[[Document], bool] | None = None,
     ) -> None:
-        self.documents: tuple[Document, ...] = tuple(documents)
+        everything = tuple(documents)
+        self._folding = fold(everything) if listing else Folding(list(everything))
+        self._pods_in_view = (
+            [document for document in everything if document.ref.kind == "Pod" and not document.ref.group] if listing else []
+        )
+        self.documents: tuple[Document, ...] = tuple(self._folding.judged)
+        self.listing = listing
+        self.selects = selects or _every
         self.complete = complete
         self.kubernetes_version = kubernetes_version
         self.kustomized_images = kustomized_images or {}
         self.workloads: tuple[Workload, ...] = tuple(
-            Workload(document, self._leads_to) for document in self.documents if is_workload(document)
+            Workload(document, self._leads_to, self.pods_of) for document in self.documents if is_workload(document)
         )
         self._derived: dict[Callable[[Snapshot], Any], Any] = {}
 
@@ -145,25 +164,64 @@ class Snapshot:
     def complete_for(self, kind: str, document: Document) -> bool:
         """Whether an object of that kind which is not in view does not exist.
 
-        Files are complete for a kind only if they hold one of it where ``document`` lives (for cluster-scoped kinds: in a folder above or
-        below it), or if the user says so.
+        A live cluster is complete for what could be listed. Files are complete for a kind only if they hold one of it where ``document``
+        lives (for cluster-scoped kinds: in a folder above or below it), or if the user says so.
         """
         if self.complete:
             return True
+        if self.listing is not None:
+            return self.listing.complete_for(kind)
         if kind in _CLUSTER_SCOPED:
             return any(same_branch(document, other) for other in self.by_kind(kind))
         return any(True for _ in self.beside(document, kind))
 
     @lazy
     def namespaces(self) -> tuple[Namespace, ...]:
-        """Objects by the namespace they live in, in a stable order."""
+        """Objects by the namespace they live in, in a stable order. In a live cluster, what names none lives in none."""
         members: dict[tuple[str, str], list[Document]] = {}
         for document in self.documents:
-            members.setdefault(_key(document), []).append(document)
+            if self.listing is None or document.ref.namespace:
+                members.setdefault(_key(document), []).append(document)
         workloads: dict[tuple[str, str], list[Workload]] = {}
         for workload in self.workloads:
             workloads.setdefault(_key(workload.document), []).append(workload)
         return tuple(Namespace(key[0], tuple(members[key]), tuple(workloads.get(key, ()))) for key in sorted(members))
+
+    # -- what runs ----------------------------------------------------------------------------------------------------------------------
+
+    @lazy
+    def pods(self) -> tuple[LivePod, ...]:
+        """The pods of a live cluster, by namespace and name; none for files."""
+        pods = (live_pod(document, self._folding.root_of(document).ref) for document in self._pods_in_view)
+        return tuple(sorted(pods, key=lambda pod: (pod.ref.namespace, pod.ref.name)))
+
+    def pods_of(self, workload: Workload) -> tuple[LivePod, ...]:
+        """The pods of a workload that are there now: those folded into it, and itself where it is one."""
+        return tuple(self._pods_by_root.get(id(workload.document), ())) if self.listing else ()
+
+    @lazy
+    def _pods_by_root(self) -> Mapping[int, list[LivePod]]:
+        index: dict[int, list[LivePod]] = {}
+        for pod in self.pods:
+            index.setdefault(id(self._folding.root_of(pod.document)), []).append(pod)
+        return index
+
+    def workload_of_pod(self, pod: LivePod) -> Workload | None:
+        """The workload that a pod was folded into."""
+        return self.workload_of(self._folding.root_of(pod.document))
+
+    @lazy
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes of a live cluster, by name; none for files."""
+        if self.listing is None:
+            return ()
+        slices, claims = self.by_kind("ResourceSlice", "resource.k8s.io"), self.by_kind("ResourceClaim", "resource.k8s.io")
+        return nodes_of(self.by_kind("Node", ""), self.pods, slices, claims)
+
+    @property
+    def sees_all_pods(self) -> bool:
+        """Whether what is free on a node is known: every pod of every namespace was listed."""
+        return self.listing is not None and self.listing.whole and self.listing.complete_for("Pod")
 
     # -- who leads to whom --------------------------------------------------------------------------------------------------------------
 
@@ -306,7 +364,7 @@ class Snapshot:
 
     def _asks_for_accelerator(self, workload: Workload) -> bool:
         blob = workload.document.blob
-        if not any(word in blob for word in _ACCELERATOR_WORDS) or not _mentions_accelerator(workload.document.raw):
+        if not any(word in blob for word in WORDS) or not _mentions_accelerator(workload.document.raw):
             return False
         in_use = "templates" in workload.__dict__
         asks = workload.accelerated or any(map(self.claims_accelerator, workload.templates))
@@ -317,14 +375,6 @@ class Snapshot:
     def workloads_of(self, *roles: Role) -> Iterator[Workload]:
         """Workloads of these roles, with at least medium certainty."""
         return (workload for workload in self.workloads if workload.is_role(*roles))
-
-
-# One of these stands in every object that asks for an accelerator: a word of the key, or the vendor's domain.
-_ACCELERATOR_WORDS = (
-    *(b"gpu", b"resourceClaims", b"google.com/", b"aws.amazon.com/", b"habana.ai/", b"huawei.com/", b"intel.com/", b"amd.com/"),
-    *(b"nvidia.com/", b"cambricon.com/", b"hygon.com/", b"enflame.com/", b"kunlunxin.com/", b"iluvatar.ai/", b"mthreads.com/"),
-    *(b"metax-tech.com/", b"vastaitech.com/"),
-)
 
 
 def _mentions_accelerator(node: Any) -> bool:
@@ -345,6 +395,10 @@ def _device_classes(request: Mapping[str, object]) -> Iterator[str]:
         name = mapping(place).get("deviceClassName")
         if isinstance(name, str):
             yield name
+
+
+def _every(document: Document) -> bool:
+    return True
 
 
 def _value(priority_class: Document) -> int | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from auditor.document import Document, ObjectRef, Path, mapping, parse_path
+from auditor.document import Document, ObjectRef, Path, mapping, parse_path, sequence
 from auditor.finding import Confidence, Fault, FaultDetails
 from auditor.kinds import Inject, Kind, Match, PodCount, Role, Template, find, matches, pod_count, pods_in
 from auditor.lazy import lazy
@@ -14,6 +14,9 @@ from auditor.workload.parallelism import Parallelism
 from auditor.workload.roles import classify
 from auditor.workload.template import PodTemplate, Volume
 from auditor.workload.values import EnvVar, Image, Mount, Port, Probe
+
+if TYPE_CHECKING:
+    from auditor.live import LivePod
 
 __all__ = [
     "AcceleratorRequest",
@@ -61,11 +64,17 @@ class Workload:
         served: something leads traffic to its pods (a Service, an autoscaler).
     """
 
-    def __init__(self, document: Document, served: Callable[[Workload], bool] | None = None) -> None:
+    def __init__(
+        self,
+        document: Document,
+        served: Callable[[Workload], bool] | None = None,
+        pods: Callable[[Workload], tuple[LivePod, ...]] | None = None,
+    ) -> None:
         self.document = document
         self.ref: ObjectRef = document.ref
         self.kind: Kind | None = find(self.ref.group, self.ref.kind)
         self._served = served
+        self._pods = pods
 
     def __repr__(self) -> str:
         return f"<Workload {self.ref}>"
@@ -124,6 +133,23 @@ class Workload:
     def served(self) -> bool:
         """Something leads traffic to its pods."""
         return self._served is not None and self._served(self)
+
+    @property
+    def pods(self) -> tuple[LivePod, ...]:
+        """Its pods in a live cluster, with their fates; none for files."""
+        return self._pods(self) if self._pods else ()
+
+    @property
+    def conditions(self) -> Mapping[str, Mapping[str, Any]]:
+        """What its controller says of it, by type: ``Available``, ``ReplicaFailure``, ``Succeeded``; empty for files."""
+        entries = sequence(mapping(self.raw.get("status")).get("conditions"))
+        return {str(entry.get("type")): entry for entry in map(mapping, entries)}
+
+    @property
+    def injected_containers(self) -> tuple[str, ...]:
+        """Containers of its live pods that are in none of its templates: admission webhooks and operators put them there."""
+        own = {container.name for container in self.containers}
+        return tuple(sorted({status.name for pod in self.pods for status in pod.containers} - own))
 
     @lazy
     def role(self) -> Role:

@@ -1,0 +1,9 @@
+"""What only a live cluster shows: which object made which, pods with their fates, and nodes with what is taken and free."""
+
+from __future__ import annotations
+
+from auditor.live.nodes import Devices, Node, Taint, nodes_of
+from auditor.live.owners import Folding, controller_of, fold
+from auditor.live.pods import ContainerStatus, LivePod, live_pod
+
+__all__ = ["ContainerStatus", "Devices", "Folding", "LivePod", "Node", "Taint", "controller_of", "fold", "live_pod", "nodes_of"]

@@ -1,0 +1,167 @@
+"""A pod as it is: where it runs, in what phase, and what keeps it from working.
+
+Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.accelerators import WORDS
+from auditor.document import Document, ObjectRef, mapping, sequence
+from auditor.workload import PodTemplate, Workload
+
+__all__ = ["ContainerStatus", "LivePod", "instant", "live_pod"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStatus:
+    """The state of one container.
+
+    Attributes:
+        name: of the container.
+        init: it is an init container or a native sidecar.
+        state: ``waiting``, ``running``, ``terminated``, or empty before there is any.
+        reason: why, in one word: ``CrashLoopBackOff``, ``Completed``.
+        message: why, in a sentence.
+        restarts: how often it was started again.
+        last_reason: why it ended the last time: ``OOMKilled``, ``Error``; empty where it never did.
+        since: when it began to run, or ended; None where that is not said.
+    """
+
+    name: str
+    init: bool
+    state: str
+    reason: str
+    message: str
+    restarts: int
+    last_reason: str
+    since: datetime.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LivePod:
+    """A pod of a live cluster.
+
+    Attributes:
+        document: the pod itself.
+        root: the object that it was folded into, which is the one a person edits.
+        node: the node it is bound to; empty while the scheduler has found none.
+        phase: ``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``.
+        unschedulable: what the scheduler says where it finds no node; empty otherwise.
+        created, started, deleted: instants in UTC; ``deleted`` is when the grace period ends (``deletionTimestamp``).
+        ready: all containers are.
+        priority: resolved by admission; None where it is not set.
+        accelerators: devices by resource name, as in `PodTemplate.accelerators`.
+        containers: their states; init containers first.
+    """
+
+    document: Document
+    root: ObjectRef
+    node: str
+    phase: str
+    unschedulable: str
+    created: datetime.datetime | None
+    started: datetime.datetime | None
+    deleted: datetime.datetime | None
+    ready: bool
+    priority: int | None
+    accelerators: Mapping[str, int]
+    containers: tuple[ContainerStatus, ...]
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Who it is."""
+        return self.document.ref
+
+    @property
+    def raw(self) -> Mapping[str, Any]:
+        """The pod as read."""
+        return self.document.raw
+
+    @property
+    def finished(self) -> bool:
+        """It has ended, and holds nothing any more."""
+        return self.phase in ("Succeeded", "Failed")
+
+    @property
+    def placed(self) -> bool:
+        """It is bound to a node and holds what it asked for there."""
+        return bool(self.node) and not self.finished
+
+    @property
+    def waiting_for_node(self) -> bool:
+        """The scheduler has not placed it yet."""
+        return not self.node and self.phase in ("Pending", "")
+
+    @property
+    def restarts(self) -> int:
+        """How often its containers were started again, together."""
+        return sum(container.restarts for container in self.containers)
+
+    @property
+    def by_daemon_set(self) -> bool:
+        """A DaemonSet made it: it goes to every node of its sort by design."""
+        owners = map(mapping, sequence(mapping(self.raw.get("metadata")).get("ownerReferences")))
+        return self.root.kind == "DaemonSet" or any(owner.get("kind") == "DaemonSet" for owner in owners)
+
+    def template(self) -> PodTemplate:
+        """The pod as rules see pods. It is derived anew each time: thousands of pods are in view."""
+        return Workload(self.document).templates[0]
+
+
+def live_pod(document: Document, root: ObjectRef) -> LivePod:
+    """What is kept of a pod."""
+    raw = document.raw
+    metadata, spec, status = (mapping(raw.get(field)) for field in ("metadata", "spec", "status"))
+    conditions = {str(one.get("type")): one for one in map(mapping, sequence(status.get("conditions")))}
+    placing = conditions.get("PodScheduled", {})
+    blocked = placing.get("status") == "False" and placing.get("reason") == "Unschedulable"
+    priority = spec.get("priority")
+    blob = document.blob
+    asks = any(word in blob for word in WORDS)
+    return LivePod(
+        document=document,
+        root=root,
+        node=_text(spec.get("nodeName")),
+        phase=_text(status.get("phase")),
+        unschedulable=_text(placing.get("message")) if blocked else "",
+        created=instant(metadata.get("creationTimestamp")),
+        started=instant(status.get("startTime")),
+        deleted=instant(metadata.get("deletionTimestamp")),
+        ready=conditions.get("Ready", {}).get("status") == "True",
+        priority=priority if isinstance(priority, int) else None,
+        accelerators=Workload(document).templates[0].accelerators if asks else {},
+        containers=tuple(_statuses(status)),
+    )
+
+
+def _statuses(status: Mapping[str, Any]) -> Iterator[ContainerStatus]:
+    for field, init in (("initContainerStatuses", True), ("containerStatuses", False)):
+        for entry in map(mapping, sequence(status.get(field))):
+            state, details = next(((key, mapping(value)) for key, value in mapping(entry.get("state")).items()), ("", {}))
+            last = mapping(mapping(entry.get("lastState")).get("terminated"))
+            restarts = entry.get("restartCount")
+            since = details.get("finishedAt") or details.get("startedAt") or last.get("finishedAt")
+            yield ContainerStatus(
+                _text(entry.get("name")), init, state, _text(details.get("reason")), _text(details.get("message")),
+                restarts if isinstance(restarts, int) else 0, _text(last.get("reason")), instant(since),
+            )  # fmt: skip
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def instant(value: object) -> datetime.datetime | None:
+    """A timestamp of the API (RFC 3339) in UTC; None where there is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)

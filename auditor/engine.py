@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from auditor.config import Settings
 from auditor.document import Unread
+from auditor.errors import UsageError
 from auditor.finding import Finding, RuleFailure, Skipped, Suppressed
 from auditor.judge import Found, Judge
 from auditor.processes import forks, mapped, pool
@@ -40,11 +41,24 @@ class Outcome:
     accelerators: dict[str, int] = field(default_factory=dict)
 
 
-def select(rules: Iterable[Rule], settings: Settings) -> list[Rule]:
-    """The rules that a run asks: the profile's, narrowed by tags and exclusions; or just those named."""
+def select(rules: Iterable[Rule], settings: Settings, *, live: bool = False) -> list[Rule]:
+    """The rules that a run asks: the profile's, narrowed by tags and exclusions; or just those named.
+
+    Args:
+        rules: all there are.
+        settings: which of them are wanted.
+        live: a cluster is judged, so that rules about what only a cluster shows are asked too.
+
+    Raises:
+        UsageError: a rule is named that needs a cluster, and there is none.
+    """
     chosen = []
     for rule in rules:
         if rule.name in settings.exclude_rules:
+            continue
+        if rule.live and not live:
+            if rule.name in settings.rules:
+                raise UsageError(f"{rule.name} judges what only a live cluster shows", "ask it with `mlaudit cluster`")
             continue
         if settings.rules:
             wanted = rule.name in settings.rules

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from auditor.config import Settings
 from auditor.document import Document, Location, Path, Unread, along, format_path, mapping
 from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint
+from auditor.live import controller_of
 from auditor.processes import without_collector
+from auditor.provenance import set_by
 from auditor.rule import Rule, Scope
 from auditor.snapshot import Snapshot
 from auditor.suppress import apply, suppressions_of
@@ -55,6 +57,7 @@ class Judge:
         self.words = sorted({word for rule in rules for word in rule.mentions})
         self.plans: dict[tuple[str, Role, bool, frozenset[bytes]], dict[Scope, list[Rule]]] = {}
         self.workloads = {id(workload.document): workload for workload in snapshot.workloads}
+        self.nodes = {id(node.document): node for node in snapshot.nodes} if self.rules[Scope.NODE] else {}
         self.found = Found()
         # Rules that had something to say of the object at hand, and did not: their suppressions are not unused.
         self.silent: set[str] = set()
@@ -117,12 +120,18 @@ class Judge:
     def judge(self, document: Document) -> None:
         """Every rule about one object and, if it is a workload, about its pods and containers."""
         faults = self.of_object.pop(id(document), [])
+        if not self.snapshot.selects(document):
+            return
         self.silent.clear()
         blob = document.blob
         words = frozenset([word for word in self.words if word in blob])
         for rule in self.rules[Scope.DOCUMENT]:
             if (not rule.kinds or document.ref.kind in rule.kinds) and (not rule.mentions or rule.mentions & words):
                 self.ask(rule, document, document, faults)
+        node = self.nodes.get(id(document))
+        if node is not None:
+            for rule in self.rules[Scope.NODE]:
+                self.ask(rule, node, document, faults)
         workload = self.workloads.get(id(document))
         if workload is not None:
             self.workload(workload, words, faults)
@@ -237,9 +246,20 @@ def _finding(rule: Rule, fault: Fault, place: Location, path: str, number: int, 
         object=document.ref if document else None,
         severity=severity,
         confidence=confidence,
-        remediation=fault.remediation,
+        remediation="; ".join(filter(None, (fault.remediation, _who_edits(document, fault.path)))),
         fingerprint=fingerprint(rule.name, document.ref if document else None, identity, detail),
     )
+
+
+def _who_edits(document: Document | None, path: Path) -> str:
+    """Where a live field is to be changed, if it is not where it was found: a controller or admission wrote it."""
+    if document is None or not document.live:
+        return ""
+    owner = controller_of(document)
+    if owner:
+        return f"{owner.get('kind')} {owner.get('name')} makes this object: change it there"
+    setter = set_by(document, path)
+    return f"{setter} set this field, not what was applied" if setter else ""
 
 
 def _by_name(document: Document, path: Path) -> Path:

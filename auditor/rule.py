@@ -1,8 +1,9 @@
 """How a rule is written: one module, one function, one page.
 
-A rule says what it judges by what its function takes first: a `Container`, a `PodTemplate`, a `Workload`, a `Document`, a `Namespace`, the
-whole `Snapshot`, an `Unread` input or a `Suppression`. Further parameters may be the `Snapshot`, the rule's `Options` and, in this order, a
-``Profile | None``: the profile that is asked for, so that costly faults of other profiles need not be worked out; None for everything.
+A rule says what it judges by what its function takes first: a `Container`, a `PodTemplate`, a `Workload`, a `Document`, a `Namespace`, a
+`Node`, the whole `Snapshot`, an `Unread` input or a `Suppression`. Further parameters may be the `Snapshot`, the rule's `Options` and, in
+this order, a ``Profile | None``: the profile that is asked for, so that costly faults of other profiles need not be worked out; None for
+everything.
 The module's docstring is its manual page, and the examples in it are its tests.
 """
 
@@ -93,6 +94,7 @@ class Scope(StrEnum):
     WORKLOAD = "workload"
     DOCUMENT = "object"
     NAMESPACE = "namespace"
+    NODE = "node"
     CLUSTER = "cluster"
     INPUT = "input"
     SUPPRESSION = "suppression"
@@ -100,7 +102,7 @@ class Scope(StrEnum):
 
 _SCOPES = {
     "Container": Scope.CONTAINER, "PodTemplate": Scope.POD_TEMPLATE, "Workload": Scope.WORKLOAD, "Document": Scope.DOCUMENT,
-    "Namespace": Scope.NAMESPACE, "Snapshot": Scope.CLUSTER, "Unread": Scope.INPUT, "Suppression": Scope.SUPPRESSION,
+    "Namespace": Scope.NAMESPACE, "Node": Scope.NODE, "Snapshot": Scope.CLUSTER, "Unread": Scope.INPUT, "Suppression": Scope.SUPPRESSION,
 }  # fmt: skip
 
 Check = Callable[..., Iterator[Result]]
@@ -123,6 +125,7 @@ class Rule:
         accelerated: only containers, pods or workloads that ask for an accelerator are judged.
         exempt: workloads of these roles are not judged, except under a profile that states a standard.
         mentions: only objects that hold one of these words, anywhere, are judged: a cheap way to leave most of them out.
+        live: it judges what only a live cluster shows, and is asked there only.
         needs: kinds of other objects that it looks at.
         options: names with their defaults; the type of the default is the type of the option.
         check: the function.
@@ -142,6 +145,7 @@ class Rule:
     accelerated: bool
     exempt: frozenset[Role]
     mentions: frozenset[bytes]
+    live: bool
     needs: tuple[str, ...]
     options: Options
     check: Check = field(repr=False)
@@ -164,6 +168,7 @@ def rule(
     accelerated: bool = False,
     exempt: Iterable[Role] = (),
     mentions: Iterable[str] = (),
+    live: bool = False,
     needs: Iterable[str] = (),
     options: Options | None = None,
 ) -> Callable[[Check], Check]:
@@ -191,6 +196,7 @@ def rule(
             accelerated=accelerated,
             exempt=frozenset(exempt),
             mentions=frozenset(word.encode() for word in mentions),
+            live=live,
             needs=tuple(sorted(needs)),
             options=MappingProxyType(dict(options or {})),
             check=check,

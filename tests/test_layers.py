@@ -15,9 +15,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("auditor.errors", "auditor"),
     ("auditor.quantity", "auditor.processes", "auditor.lazy"),
-    ("auditor.document", "auditor.accelerators"),
+    ("auditor.document", "auditor.accelerators", "auditor.listing"),
+    ("auditor.provenance",),
     ("auditor.finding", "auditor.kinds", "auditor.source"),
     ("auditor.workload",),
+    ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs"),
     ("auditor.exposure",),
     ("auditor.rule",),
@@ -38,6 +40,7 @@ RULES_MAY_IMPORT = (
     "auditor.suppress",
     "auditor.exposure",
     "auditor.jobs",
+    "auditor.live",
 )
 IMPORTED_ONCE = {"click": "auditor/cli", "tabulate": "auditor/cli", "kubernetes": "auditor/source", "yaml": "auditor/source"}
 ALSO = {("yaml", "reports/yaml.py")}  # the renderer of that format

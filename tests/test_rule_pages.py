@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass
 
@@ -10,9 +11,12 @@ import pytest
 from auditor.config import Settings
 from auditor.document import Document, Unread
 from auditor.engine import Outcome, evaluate
+from auditor.kinds import KINDS
+from auditor.listing import Listing
 from auditor.registry import load_rules
 from auditor.rule import Rule
 from auditor.snapshot import Snapshot
+from auditor.source.cluster import CONTEXT
 from auditor.source.kustomize import images_by_file
 from auditor.source.text import read_text
 
@@ -20,6 +24,12 @@ RULES = load_rules()
 SECTIONS = ("Why it matters", "Bad", "Good", "When to ignore", "References")
 _MARK = re.compile(r"[ \t]*# finding[ \t]*$", re.MULTILINE)
 _FENCE = re.compile(r"^```yaml([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+LISTING = Listing(
+    taken=datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC), server="page", version=(1, 36), namespace="", listed=(), not_listed=(),
+    asked=frozenset({(row.group, row.kind) for row in KINDS} | CONTEXT), requests=0,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,14 +59,17 @@ def examples(rule: Rule, section: str) -> list[Example]:
 def judge(rule: Rule, example: Example) -> Outcome:
     """What the rule finds in an example.
 
-    Words after ``yaml`` on the fence are options: ``complete``, ``kubernetes=1.27``, ``file=k8s/a.yaml``, ``name=value`` of the rule, and
-    ``with=other-rule`` to ask another rule as well, whose findings are left out.
+    Words after ``yaml`` on the fence are options: ``live`` (what a cluster holds, at noon of 25 November 2026 UTC), ``complete``,
+    ``kubernetes=1.27``, ``file=k8s/a.yaml``, ``name=value`` of the rule, and ``with=other-rule`` to ask another rule as well, whose
+    findings are left out.
     """
     file, settings = "example.yaml", {}
     asked = [rule]
     options: dict[str, object] = {}
     for word in example.words:
         key, _, value = word.partition("=")
+        if key == "live":
+            continue
         if key == "complete":
             settings["complete"] = True
         elif key == "kubernetes":
@@ -71,7 +84,8 @@ def judge(rule: Rule, example: Example) -> Outcome:
             options[key] = type(default)(value)
     items = read_text(example.manifest, file)
     documents = [item for item in items if isinstance(item, Document)]
-    snapshot = Snapshot(documents, kustomized_images=images_by_file(items), **settings)
+    listing = LISTING if "live" in example.words else None
+    snapshot = Snapshot(documents, kustomized_images=images_by_file(items), listing=listing, **settings)
     unread = [item for item in items if isinstance(item, Unread)]
     chosen = Settings(rules=frozenset(other.name for other in asked), options={rule.name: options}, **settings)
     outcome = evaluate(snapshot, asked, chosen, unread=unread, known=RULES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Unpack
 
 from auditor.document import Path, Unknown, mapping, parse_path, sequence
@@ -11,6 +12,7 @@ from auditor.kinds import PLAIN, Inject, Match, PodCount, Template, bind, compon
 from auditor.lazy import lazy
 from auditor.workload.container import Container, ContainerRole, is_helper
 from auditor.workload.security import Holder, setting
+from auditor.workload.totals import total_limits, total_requests
 
 if TYPE_CHECKING:
     from auditor.workload import Workload
@@ -215,6 +217,18 @@ class PodTemplate:
                     running[request.key] = running.get(request.key, 0) + count
         merged = {key: max(running.get(key, 0), starting.get(key, 0)) for key in sorted({*running, *starting})}
         return {key: count for key, count in merged.items() if count}
+
+    @lazy
+    def total_requests(self) -> Mapping[str, Fraction | Unknown]:
+        """What one pod requests of each resource as the scheduler and a quota count it: its containers together, or what the start needs
+        if that is more; pod-level resources and overhead count. A key is missing where nobody asks for it, and unknown where one of the
+        amounts is. What a LimitRange or an operator fills in is not in it."""
+        return total_requests(self.containers, self.resources, mapping(self.get("overhead")))
+
+    @lazy
+    def total_limits(self) -> Mapping[str, Fraction | Unknown]:
+        """The limits of one pod of each resource, put together like `total_requests`."""
+        return total_limits(self.containers, self.resources, mapping(self.get("overhead")))
 
     @property
     def has_accelerator_fraction(self) -> bool:

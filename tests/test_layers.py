@@ -17,7 +17,7 @@ LAYERS = (
     ("auditor.quantity", "auditor.processes", "auditor.lazy"),
     ("auditor.document", "auditor.accelerators", "auditor.listing"),
     ("auditor.provenance",),
-    ("auditor.finding", "auditor.kinds", "auditor.source"),
+    ("auditor.finding", "auditor.kinds", "auditor.source", "auditor.selectors"),
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs"),
@@ -41,6 +41,7 @@ RULES_MAY_IMPORT = (
     "auditor.exposure",
     "auditor.jobs",
     "auditor.live",
+    "auditor.selectors",
 )
 IMPORTED_ONCE = {"click": "auditor/cli", "tabulate": "auditor/cli", "kubernetes": "auditor/source", "yaml": "auditor/source"}
 ALSO = {("yaml", "reports/yaml.py")}  # the renderer of that format

@@ -15,6 +15,7 @@ from typing import Any
 
 from auditor.document import Document, mapping, sequence
 from auditor.exposure.reach import annotations_of
+from auditor.selectors import service_selector
 from auditor.snapshot import Snapshot
 from auditor.workload import Image, PodTemplate
 
@@ -109,11 +110,11 @@ def of_istio_gateway(snapshot: Snapshot, labels: Mapping[str, Any]) -> str:
     """An AuthorizationPolicy or an EnvoyFilter on the pods of an Istio gateway, which stand in a namespace of their own."""
     for policy in snapshot.by_kind("AuthorizationPolicy", _ISTIO):
         spec = mapping(policy.raw.get("spec"))
-        if _selects(mapping(spec.get("selector")).get("matchLabels"), labels) and _restricts(spec, by_identity=True):
+        if service_selector(mapping(spec.get("selector")).get("matchLabels")).matches(labels) and _restricts(spec, by_identity=True):
             return str(policy.ref)
     for filter_ in snapshot.by_kind("EnvoyFilter", "networking.istio.io"):
         selector = mapping(mapping(filter_.raw.get("spec")).get("workloadSelector")).get("labels")
-        if _selects(selector, labels) and _AUTH_NAME.search(filter_.ref.name):
+        if service_selector(selector).matches(labels) and _AUTH_NAME.search(filter_.ref.name):
             return str(filter_.ref)
     return ""
 
@@ -131,13 +132,9 @@ def mesh_policy(snapshot: Snapshot, template: PodTemplate, *, by_identity: bool)
         if "targetRef" in spec or "targetRefs" in spec:
             continue
         selector = mapping(spec.get("selector")).get("matchLabels")
-        if (not selector or _selects(selector, template.labels)) and _restricts(spec, by_identity=by_identity):
+        if (not selector or service_selector(selector).matches(template.labels)) and _restricts(spec, by_identity=by_identity):
             return str(policy.ref)
     return ""
-
-
-def _selects(wanted: object, labels: Mapping[str, Any]) -> bool:
-    return bool(mapping(wanted)) and all(labels.get(key) == value for key, value in mapping(wanted).items())
 
 
 def _restricts(spec: Mapping[str, Any], *, by_identity: bool) -> bool:

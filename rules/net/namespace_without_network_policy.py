@@ -159,7 +159,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from auditor.document import Document, Path, along
@@ -178,6 +178,7 @@ from auditor.rule import (
     sequence,
     skip,
 )
+from auditor.selectors import EVERYTHING, Requirement, Selector, label_selector
 from auditor.snapshot import Namespace, Snapshot, same_branch
 from auditor.workload import PodTemplate, Workload
 
@@ -238,8 +239,8 @@ def _itself(namespace: Namespace, document: Document, snapshot: Snapshot) -> Doc
 def _unselected(namespace: Namespace, snapshot: Snapshot) -> list[Workload]:
     """ML workloads with pods that no policy selects: all whose kind or accelerators show what they are, or else the first one that its
     image or command shows, which takes longer to find out."""
-    known: dict[str, list[Policy]] = {}
-    left: list[tuple[Workload, list[Policy]]] = []
+    known: dict[str, list[Selector]] = {}
+    left: list[tuple[Workload, list[Selector]]] = []
     found: list[Workload] = []
     for workload in namespace.workloads:
         folder = workload.document.folder
@@ -265,11 +266,11 @@ def _is_plainly_ml(workload: Workload, snapshot: Snapshot) -> bool:
     return snapshot.asks_for_accelerator(workload) or (workload.kind is not None and workload.kind.role in ML)
 
 
-def _is_open(workload: Workload, policies: Sequence[Policy]) -> bool:
+def _is_open(workload: Workload, policies: Sequence[Selector]) -> bool:
     """Whether pods of a workload are selected by no policy. Policies do not hold for pods in the network of their node."""
     return any(
         template.get("hostNetwork") is not True
-        and not any(policy.selects(template) for policy in policies)
+        and not any(_may_select(policy, template) for policy in policies)
         and not (workload.framework == "kuberay" and _has_own_policy(template))
         for template in workload.templates
     )
@@ -292,52 +293,30 @@ def _is_distributed(workload: Workload) -> bool:
 # -- policies -----------------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Whom a policy selects for ingress: labels with their values, and expressions. One without either selects everything."""
-
-    labels: Mapping[str, Any]
-    expressions: Sequence[Any] = ()
-
-    @property
-    def everything(self) -> bool:
-        """Whether it selects all pods of the namespace."""
-        return not self.labels and not self.expressions
-
-    def selects(self, template: PodTemplate) -> bool:
-        """Whether it selects the pods, or may: operators add labels that the manifest does not show."""
-        labels, framework = pod_labels(template), template.workload.framework
-        wanted = [(key, "In", [value]) for key, value in self.labels.items()]
-        for entry in map(mapping, self.expressions):
-            wanted.append((str(entry.get("key")), str(entry.get("operator")), list(sequence(entry.get("values")))))
-        return all(
-            _holds(labels, key, operator, values) for key, operator, values in wanted if key in labels or not (framework and "/" in key)
-        )
+def _may_select(policy: Selector, template: PodTemplate) -> bool:
+    """Whether a policy selects the pods, or may: operators add labels that the manifest does not show."""
+    labels, framework = pod_labels(template), template.workload.framework
+    return all(
+        requirement.holds(labels) or (framework and "/" in requirement.key and requirement.key not in labels)
+        for requirement in policy.requirements
+    )
 
 
-def _holds(labels: Mapping[str, Any], key: str, operator: str, values: list[Any]) -> bool:
-    if operator == "In":
-        return key in labels and labels[key] in values
-    if operator == "NotIn":
-        return labels.get(key) not in values
-    return (key in labels) == (operator == "Exists")
-
-
-def _policies(document: Document, snapshot: Snapshot) -> list[Policy]:
+def _policies(document: Document, snapshot: Snapshot) -> list[Selector]:
     """The policies for ingress where an object lives. What a policy says in a language of its own is taken to select everything."""
-    found: list[Policy] = []
+    found: list[Selector] = []
     for policy in snapshot.beside(document, "NetworkPolicy"):
         spec = mapping(policy.raw.get("spec"))
         if policy.ref.group == "networking.k8s.io":
             if "Ingress" in sequence(spec.get("policyTypes", ["Ingress"])) and not any(map(_admits_all, sequence(spec.get("ingress")))):
-                found.append(_policy(spec.get("podSelector")))
+                found.append(_selector(spec.get("podSelector")))
         elif _of_calico(spec):
             found.append(EVERYTHING)
     for kind in ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"):
         for policy in snapshot.beside(document, kind, "cilium.io") if kind in POLICIES else snapshot.by_kind(kind, "cilium.io"):
             for spec in map(mapping, (policy.raw.get("spec"), *sequence(policy.raw.get("specs")))):
                 if "ingress" in spec or "ingressDeny" in spec:
-                    found.append(_policy(spec.get("endpointSelector"), document.ref.namespace))
+                    found.append(_selector(spec.get("endpointSelector"), document.ref.namespace))
     wide = [
         *snapshot.by_kind("GlobalNetworkPolicy"),
         *snapshot.by_kind("AdminNetworkPolicy"),
@@ -356,14 +335,8 @@ def _admits_all(rule_: object) -> bool:
     return isinstance(rule_, dict) and not rule_.get("from") and not rule_.get("ports")
 
 
-def _policy(selector: object, namespace: str = "") -> Policy:
-    """A policy by its selector. Cilium writes the source of a label before it, and may select by the namespace."""
-    labels: dict[str, Any] = {}
-    for key, value in mapping(mapping(selector).get("matchLabels")).items():
-        key = str(key).removeprefix("k8s:").removeprefix("any:")
-        if key != "io.kubernetes.pod.namespace" or value != namespace:
-            labels[key] = value
-    return Policy(labels, sequence(mapping(selector).get("matchExpressions")))
-
-
-EVERYTHING = Policy({})
+def _selector(raw: object, namespace: str = "") -> Selector:
+    """Whom a policy selects. Cilium writes the source of a label before it, and may select by the namespace."""
+    found, own = label_selector(raw or {}), Requirement("io.kubernetes.pod.namespace", "In", (namespace,))
+    named = (replace(one, key=one.key.removeprefix("k8s:").removeprefix("any:")) for one in found.requirements)
+    return replace(found, requirements=tuple(one for one in named if one != own))

@@ -218,8 +218,9 @@ class Document:
         self.provenance = provenance
 
     @classmethod
-    def packed(cls, ref: ObjectRef, raw: dict[str, Any], *, file: str, provenance: bytes = b"") -> Document:
-        """A live object, kept as bytes from the start: thousands of them are in view at once."""
+    def of_cluster(cls, ref: ObjectRef, raw: dict[str, Any], provenance: bytes = b"") -> Document:
+        """A live object, named ``kind/namespace/name`` in place of a file. It is kept as bytes: thousands of them are in view at once."""
+        file = "/".join(filter(None, (ref.kind, ref.namespace, ref.name)))
         return cls(ref, marshal.dumps(raw), file=file, live=True, provenance=provenance)
 
     def __repr__(self) -> str:

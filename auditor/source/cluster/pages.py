@@ -87,10 +87,9 @@ def live_document(item: dict[str, Any], resource: Resource) -> Document:
     if status:
         raw["status"] = status
     namespace, name = str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
-    where = f"{resource.kind}/{namespace}/{name}" if namespace else f"{resource.kind}/{name}"
     ref = ObjectRef(resource.group, resource.version, resource.kind, namespace, name)
     made = any(mapping(owner).get("controller") for owner in sequence(metadata.get("ownerReferences")))
-    return Document.packed(ref, raw, file=where, provenance=b"" if made else provenance_of(given))
+    return Document.of_cluster(ref, raw, b"" if made else provenance_of(given))
 
 
 def _status(status: Any, kind: str) -> dict[str, Any]:

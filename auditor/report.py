@@ -9,8 +9,31 @@ from dataclasses import dataclass
 from auditor import __version__
 from auditor.document import NotJudged, Unread
 from auditor.finding import Finding, RuleFailure, Severity, Skipped, Suppressed
+from auditor.listing import Listing
 
-__all__ = ["Finding", "Report", "Severity", "Summary", "View", "counts"]
+__all__ = ["Cluster", "Finding", "Report", "Severity", "Summary", "View", "counts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The live cluster that was judged.
+
+    Attributes:
+        listing: what was listed of it, and what could not be.
+        namespaces, nodes, pods: how many are in view.
+        allow_partial: the user is content with what may be listed.
+    """
+
+    listing: Listing
+    namespaces: int
+    nodes: int
+    pods: int
+    allow_partial: bool = False
+
+    @property
+    def incomplete(self) -> bool:
+        """Something could not be listed, and the user did not say that this is fine."""
+        return bool(self.listing.not_listed) and not self.allow_partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,7 @@ class Report:
         profile: the profile that was asked for.
         kubernetes_version: the version that the rules assumed.
         rules: how many rules were asked.
+        cluster: the live cluster, or None for files. The numbers of files in `summary` are then 0.
     """
 
     findings: tuple[Finding, ...]
@@ -63,13 +87,14 @@ class Report:
     profile: str
     kubernetes_version: str
     rules: int
+    cluster: Cluster | None = None
 
     version = __version__
 
     @property
     def incomplete(self) -> bool:
-        """Something could not be read, or a rule failed: what is reported is not all there is."""
-        return bool(self.unread or self.failures)
+        """Something could not be read or listed, or a rule failed: what is reported is not all there is."""
+        return bool(self.unread or self.failures) or (self.cluster is not None and self.cluster.incomplete)
 
     def reaches(self, severity: Severity | None) -> bool:
         """Whether a finding is at or above a severity; never for None."""

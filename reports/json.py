@@ -48,6 +48,7 @@ def fields(report: Report) -> dict[str, Any]:
         ],
         "not_judged": dict(report.not_judged),
         "folders_skipped": [{"file": entry.file, "reason": entry.reason} for entry in report.folders],
+        "cluster": _cluster(report),
         "summary": {
             "files": summary.files,
             "files_judged": summary.files_judged,
@@ -60,6 +61,25 @@ def fields(report: Report) -> dict[str, Any]:
             "gpus_requested": summary.gpus_requested,
             "findings": counts(report),
         },
+    }
+
+
+def _cluster(report: Report) -> dict[str, Any] | None:
+    """The live cluster that was judged; null for files."""
+    if report.cluster is None:
+        return None
+    listing = report.cluster.listing
+    return {
+        "server": listing.server,
+        "version": ".".join(map(str, listing.version)) if listing.version else "",
+        "taken": listing.taken.isoformat(),
+        "namespace": listing.namespace,
+        "namespaces": report.cluster.namespaces,
+        "nodes": report.cluster.nodes,
+        "pods": report.cluster.pods,
+        "requests": listing.requests,
+        "listed": [resource.name for resource in listing.listed],
+        "not_listed": [{"resource": entry.resource, "reason": entry.reason} for entry in listing.not_listed],
     }
 
 

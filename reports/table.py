@@ -22,6 +22,7 @@ def render(report: Report, view: View) -> str:
     lines = [*writer.findings(report)]
     if not view.quiet:
         lines += writer.unread(report)
+        lines += writer.not_listed(report)
         lines += writer.not_judged(report)
     lines += writer.summary(report)
     return "\n".join(lines) + "\n"
@@ -40,7 +41,9 @@ def _who(finding: Finding) -> str:
 
 def _place(finding: Finding) -> str:
     file = _printable(finding.file)
-    return f"{file}:{finding.line}:{finding.column}" if finding.line else file
+    if finding.line:
+        return f"{file}:{finding.line}:{finding.column}"
+    return _printable(finding.path) if finding.object else file  # a live object has fields, and no lines
 
 
 _GROUPS: dict[str, tuple[Callable[[Finding], object], Callable[[Finding], str]]] = {
@@ -76,8 +79,9 @@ class _Writer:
             members = list(group)
             yield self.heading(title(members[0]), len(members))
             who = None
+            named = self.view.group_by == "object" or (self.view.group_by == "file" and report.cluster is not None)
             for finding in members:
-                if self.view.group_by != "object" and _who(finding) != who:
+                if not named and _who(finding) != who:
                     who = _who(finding)
                     yield f"  {who}"
                 yield from self.finding(finding)
@@ -109,6 +113,19 @@ class _Writer:
                 yield from self.wrapped(f"{failure.rule} on {failure.object} ({failure.file}:{failure.line}): {failure.error}", 4, "  ")
             yield ""
 
+    def not_listed(self, report: Report) -> Iterator[str]:
+        """What the account may not list: nothing is said of it."""
+        missing = report.cluster.listing.not_listed if report.cluster else ()
+        if missing:
+            allowed = " (--allow-partial)" if report.cluster and report.cluster.allow_partial else ""
+            yield self.paint(f"Could not be listed: {len(missing)} kinds{allowed}", "1;31" if not allowed else "1")
+            shown = missing if self.view.verbose else missing[:_SHOWN]
+            for entry in shown:
+                yield from self.wrapped(f"{entry.resource}: {entry.reason}", 4, "  ")
+            if len(shown) < len(missing):
+                yield f"  and {len(missing) - len(shown)} more (--verbose)"
+            yield ""
+
     def not_judged(self, report: Report) -> Iterator[str]:
         """Everything that was not judged, with its reason."""
         entries = [f"{number} {reason}" for reason, number in report.not_judged.items()]
@@ -119,11 +136,8 @@ class _Writer:
                 yield from (f"  {_printable(folder.file)}  {folder.reason}" for folder in report.folders)
         if report.skipped:
             total = sum(entry.count for entry in report.skipped)
-            yield from self.wrapped(
-                f"Not checked, because the objects to compare with are not in view: {total} (--complete says that nothing is missing)",
-                2,
-                "",
-            )
+            hint = "" if report.cluster else " (--complete says that nothing is missing)"
+            yield from self.wrapped(f"Not checked, because the objects to compare with are not in view: {total}{hint}", 2, "")
             shown = report.skipped if self.view.verbose else report.skipped[:_SHOWN]
             for entry in shown:
                 yield from self.wrapped(f"{entry.count} × {entry.rule}: {entry.reason}", 4, "  ")
@@ -150,9 +164,12 @@ class _Writer:
             if summary.gpus_requested
             else "no accelerators requested"
         )
-        yield from self.wrapped(
-            f"{summary.objects} objects in {summary.files_judged} of {summary.files} files, {summary.workloads} workloads, {gpus}", 2, ""
-        )
+        where = f"{summary.files_judged} of {summary.files} files"
+        if report.cluster is not None:
+            cluster = report.cluster
+            scope = f"namespace {cluster.listing.namespace}" if cluster.listing.namespace else f"{cluster.namespaces} namespaces"
+            where = f"{scope} of {cluster.listing.server}, {cluster.pods} pods on {cluster.nodes} nodes"
+        yield from self.wrapped(f"{summary.objects} objects in {where}, {summary.workloads} workloads, {gpus}", 2, "")
         yield from self.wrapped(f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}", 2, "")
 
 

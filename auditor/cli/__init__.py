@@ -18,6 +18,8 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "scan": "judge manifests in files, directories or standard input",
+    "cluster": "judge what a live cluster holds",
+    "snapshot": "store what a live cluster holds",
     "rules": "list the rules",
     "explain": "print the manual page of a rule",
     "completion": "print the shell completion script",
@@ -57,6 +59,7 @@ def cli() -> None:
     \b
     Start with:
       mlaudit scan ./k8s
+      mlaudit cluster
     """
 
 

@@ -22,7 +22,7 @@ from auditor.report import View
 from auditor.rule import Profile
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
-__all__ = ["complete_rule", "output", "progress", "selection", "settings", "view", "write"]
+__all__ = ["complete_rule", "output", "progress", "selection", "settings", "stack", "view", "write"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -36,7 +36,9 @@ def complete_rule(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return [CompletionItem(name, help=rule.title) for name, rule in load_rules().items() if name.startswith(incomplete)]
 
 
-def _stack(*decorators: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Decorator:
+def stack(*decorators: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Decorator:
+    """Several decorators as one, the first outermost."""
+
     def apply(function: Callable[..., Any]) -> Callable[..., Any]:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -45,7 +47,7 @@ def _stack(*decorators: Callable[[Callable[..., Any]], Callable[..., Any]]) -> D
     return apply
 
 
-selection = _stack(
+selection = stack(
     click.option(
         "--profile", type=click.Choice([str(p) for p in Profile]), default="recommended", show_default=True, help="The set of rules to ask."
     ),
@@ -97,7 +99,7 @@ selection = _stack(
     click.option("--exit-zero", is_flag=True, help="Exit with 0 in spite of findings; errors keep their codes."),
 )
 
-output = _stack(
+output = stack(
     click.option("-f", "--format", type=click.Choice(format_names()), default="table", show_default=True, help="How to write the report."),
     click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to FILE."),
     click.option(
@@ -212,8 +214,14 @@ def write(text: str, file: Path | None) -> None:
 
 
 @contextlib.contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar on standard error, for long work on a terminal only."""
+def progress(label: str, *, quiet: bool, long: int = 300) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error, for long work on a terminal only.
+
+    Args:
+        label: what is being done.
+        quiet: no bar at all.
+        long: work of more steps than these is long.
+    """
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -221,8 +229,8 @@ def progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
 
     def show(done: int, total: int) -> None:
         nonlocal bar
-        if bar is None and total > _LONG:
-            bar = click.progressbar(length=total, label="reading", file=sys.stderr)
+        if bar is None and total > long:
+            bar = click.progressbar(length=total, label=label, file=sys.stderr)
             bar.__enter__()
         if bar is not None:
             bar.update(done - bar.pos)
@@ -232,6 +240,3 @@ def progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     finally:
         if bar is not None:
             bar.__exit__(None, None, None)
-
-
-_LONG = 300

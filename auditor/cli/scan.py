@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from auditor.cli import options
+from auditor.cli import judging, options
 from auditor.config import Settings
-from auditor.document import NotJudged
-from auditor.engine import Outcome, evaluate, select
 from auditor.errors import UsageError
 from auditor.processes import without_collector
-from auditor.registry import load_rules, renderer
-from auditor.report import Report, Summary
+from auditor.report import Report
 from auditor.snapshot import Snapshot
-from auditor.source import Reading, read_paths
+from auditor.source import read_paths
 
 __all__ = ["command", "scan"]
 
@@ -38,14 +34,12 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
       kubectl kustomize overlays/prod | mlaudit scan -
     """
     settings = options.settings(given)
-    with options.progress(quiet=given["quiet"]) as progress:
+    with options.progress("reading", quiet=given["quiet"]) as progress:
         report = scan(paths, settings, progress)
-    options.write(renderer(given["format"]).render(report, options.view(given)), given["output"])
+    judging.write(report, given)
     if not report.summary.objects and not report.unread:
         raise UsageError(_nothing(report), "give a path with manifests, or render the chart or kustomization first")
-    if report.incomplete:
-        return 3
-    return 1 if report.reaches(settings.fail_on) and not given["exit_zero"] else 0
+    return judging.exit_code(report, settings, given)
 
 
 def scan(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, int], None] | None = None) -> Report:
@@ -55,52 +49,14 @@ def scan(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, in
         UsageError: a path does not exist.
     """
     with without_collector():  # everything read stays until the end, and workloads let go of what they derive
-        return _scan(paths, settings, progress)
-
-
-def _scan(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, int], None] | None) -> Report:
-    reading = read_paths(paths, jobs=settings.jobs, progress=progress)
-    snapshot = Snapshot(
-        reading.documents,
-        complete=settings.complete,
-        kubernetes_version=settings.kubernetes_version,
-        kustomized_images=reading.kustomized_images,
-    )
-    known = load_rules()
-    rules = select(known.values(), settings)
-    outcome = evaluate(snapshot, rules, settings, unread=reading.unread, known=known)
-    return Report(
-        findings=tuple(outcome.findings),
-        suppressed=tuple(outcome.suppressed),
-        skipped=tuple(outcome.skipped),
-        failures=tuple(outcome.failures),
-        unread=tuple(reading.unread),
-        not_judged=_reasons(reading.not_judged),
-        folders=tuple(sorted(reading.folders, key=lambda folder: folder.file)),
-        summary=_summary(reading, snapshot, outcome),
-        profile=str(settings.profile),
-        kubernetes_version=".".join(map(str, settings.kubernetes_version)),
-        rules=len(rules),
-    )
-
-
-def _reasons(not_judged: list[NotJudged]) -> dict[str, int]:
-    number = Counter(item.reason for item in not_judged)
-    return dict(sorted(number.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _summary(reading: Reading, snapshot: Snapshot, outcome: Outcome) -> Summary:
-    return Summary(
-        files=reading.files,
-        files_judged=reading.files_judged,
-        files_unread=reading.files_unread,
-        files_not_judged=reading.files_not_judged,
-        documents=len(reading.documents) + len(reading.unread) + len(reading.not_judged),
-        objects=len(reading.documents),
-        workloads=len(snapshot.workloads),
-        accelerated_workloads=outcome.accelerated,
-        gpus_requested=sum(outcome.accelerators.values()),
-    )
+        reading = read_paths(paths, jobs=settings.jobs, progress=progress)
+        snapshot = Snapshot(
+            reading.documents,
+            complete=settings.complete,
+            kubernetes_version=settings.kubernetes_version,
+            kustomized_images=reading.kustomized_images,
+        )
+        return judging.judged(snapshot, settings, reading)
 
 
 def _nothing(report: Report) -> str:

@@ -18,7 +18,7 @@ from auditor.source.cluster.discovery import discover
 from auditor.source.cluster.kubeconfig import connect
 from auditor.source.cluster.pages import live_document, objects_of
 
-__all__ = ["CONFIG_MAPS", "CONTEXT", "Live", "connect", "missing_access", "read_cluster"]
+__all__ = ["CONFIG_MAPS", "CONTEXT", "Connection", "Live", "connect", "missing_access", "read_cluster"]
 
 Live = tuple[list[Document], Listing]
 _Progress = Callable[[int, int], None] | None

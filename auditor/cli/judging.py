@@ -1,0 +1,76 @@
+"""What commands that judge have in common: from a snapshot to a report, and from a report to the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from auditor.cli import options
+from auditor.config import Settings
+from auditor.document import NotJudged
+from auditor.engine import Outcome, evaluate, select
+from auditor.registry import load_rules, renderer
+from auditor.report import Cluster, Report, Summary
+from auditor.snapshot import Snapshot
+from auditor.source import Reading
+
+__all__ = ["exit_code", "judged", "write"]
+
+
+def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cluster | None = None) -> Report:
+    """Ask the rules about everything in view.
+
+    Args:
+        snapshot: what is in view.
+        settings: which rules, and how.
+        reading: what was read of files; of a cluster, only its documents.
+        cluster: the live cluster, or None for files.
+    """
+    known = load_rules()
+    rules = select(known.values(), settings, live=cluster is not None)
+    outcome = evaluate(snapshot, rules, settings, unread=reading.unread, known=known)
+    return Report(
+        findings=tuple(outcome.findings),
+        suppressed=tuple(outcome.suppressed),
+        skipped=tuple(outcome.skipped),
+        failures=tuple(outcome.failures),
+        unread=tuple(reading.unread),
+        not_judged=_reasons(reading.not_judged),
+        folders=tuple(sorted(reading.folders, key=lambda folder: folder.file)),
+        summary=_summary(reading, snapshot, outcome),
+        profile=str(settings.profile),
+        kubernetes_version=".".join(map(str, settings.kubernetes_version)),
+        rules=len(rules),
+        cluster=cluster,
+    )
+
+
+def _reasons(not_judged: list[NotJudged]) -> dict[str, int]:
+    number = Counter(item.reason for item in not_judged)
+    return dict(sorted(number.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _summary(reading: Reading, snapshot: Snapshot, outcome: Outcome) -> Summary:
+    return Summary(
+        files=reading.files,
+        files_judged=reading.files_judged,
+        files_unread=reading.files_unread,
+        files_not_judged=reading.files_not_judged,
+        documents=len(reading.documents) + len(reading.unread) + len(reading.not_judged),
+        objects=sum(map(snapshot.selects, snapshot.documents)),
+        workloads=sum(snapshot.selects(workload.document) for workload in snapshot.workloads),
+        accelerated_workloads=outcome.accelerated,
+        gpus_requested=sum(outcome.accelerators.values()),
+    )
+
+
+def write(report: Report, given: dict[str, Any]) -> None:
+    """Write a report as the output options say."""
+    options.write(renderer(given["format"]).render(report, options.view(given)), given["output"])
+
+
+def exit_code(report: Report, settings: Settings, given: dict[str, Any]) -> int:
+    """3 for a report that is not complete, else 1 for findings at or above the threshold, else 0."""
+    if report.incomplete:
+        return 3
+    return 1 if report.reaches(settings.fail_on) and not given["exit_zero"] else 0

@@ -277,6 +277,24 @@ class Snapshot:
         """The workload that an object is; None where it yields no pods."""
         return self._workloads_by_document.get(id(document))
 
+    def workloads_beside(self, document: Document) -> Iterator[Workload]:
+        """Workloads that live in the same namespace as ``document``; see `same_namespace`."""
+        namespace, folder = document.ref.namespace, document.folder
+        near = self._workloads_by_place.get(("", folder), ())
+        if namespace:
+            near = (*self._workloads_by_place.get((namespace, ""), ()), *(other for other in near if not other.ref.namespace))
+        return iter(near)
+
+    @lazy
+    def _workloads_by_place(self) -> Mapping[tuple[str, str], list[Workload]]:
+        """Workloads by namespace, and by folder."""
+        index: dict[tuple[str, str], list[Workload]] = {}
+        for workload in self.workloads:
+            if workload.ref.namespace:
+                index.setdefault((workload.ref.namespace, ""), []).append(workload)
+            index.setdefault(("", workload.document.folder), []).append(workload)
+        return index
+
     @lazy
     def _workloads_by_document(self) -> Mapping[int, Workload]:
         return {id(workload.document): workload for workload in self.workloads}

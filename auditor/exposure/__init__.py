@@ -14,12 +14,12 @@ from auditor.exposure import auth
 from auditor.exposure.backends import Backends, ports_of, selector_of
 from auditor.exposure.door import Door, Way
 from auditor.exposure.doors import doors_of
-from auditor.exposure.pods import made_ports, made_services, own_ways, pod_labels
+from auditor.exposure.pods import made_ports, made_services, may_be_selected, own_ways, pod_labels
 from auditor.exposure.reach import Reach, service_reach
 from auditor.snapshot import Snapshot
 from auditor.workload import PodTemplate
 
-__all__ = ["Reach", "Way", "pod_labels", "ways_from", "ways_to"]
+__all__ = ["Reach", "Way", "may_be_selected", "pod_labels", "ways_from", "ways_to"]
 
 _POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from auditor.document import Path, along, mapping, sequence
+from auditor.document import Path, along, is_placeholder, mapping, sequence
 from auditor.exposure.door import Way
 from auditor.exposure.reach import Reach, ingress_reach, load_balancer_reach
+from auditor.selectors import Requirement, Selector
 from auditor.workload import PodTemplate
 
-__all__ = ["made_ports", "made_services", "own_ways", "pod_labels"]
+__all__ = ["made_ports", "made_services", "may_be_selected", "own_ways", "pod_labels"]
 
 # What KubeRay opens on the Service of the head where the head's container declares no ports.
 _RAY_PORTS = {"gcs-server": 6379, "dashboard": 8265, "client": 10001, "serve": 8000, "metrics": 8080}
@@ -43,6 +44,43 @@ def pod_labels(template: PodTemplate) -> Mapping[str, Any]:
         case "lws", _:
             made = {"leaderworkerset.sigs.k8s.io/name": name}
     return {**made, **template.labels} if made else template.labels
+
+
+# Labels that controllers give their pods: those whose value is, or begins with, the name of the object, and those with any other value.
+# https://kubernetes.io/docs/reference/labels-annotations-taints/
+_NAMED = frozenset({
+    "batch.kubernetes.io/job-name", "job-name", "statefulset.kubernetes.io/pod-name", "leaderworkerset.sigs.k8s.io/name",
+    "jobset.sigs.k8s.io/jobset-name", "training.kubeflow.org/job-name", "ray.io/cluster", "serving.kserve.io/inferenceservice",
+    "serving.knative.dev/service", "volcano.sh/job-name", "notebook-name",
+})  # fmt: skip
+_ADDED = frozenset({
+    "apps.kubernetes.io/pod-index", "batch.kubernetes.io/job-completion-index", "batch.kubernetes.io/controller-uid", "controller-uid",
+    "controller-revision-hash", "pod-template-hash",
+})  # fmt: skip
+# Operators that add labels of a domain only, so that a plain `app` is the user's; the others may add any.
+_ADD_WITH_DOMAIN = ("kuberay", "kubeflow", "lws", "jobset", "volcano")
+
+
+def may_be_selected(template: PodTemplate, selector: Selector) -> bool:
+    """Whether a selector selects the pods, or may: controllers and operators add labels that the manifest does not show."""
+    labels = pod_labels(template)
+    return not selector.nothing and all(_may_hold(requirement, labels, template) for requirement in selector.requirements)
+
+
+def _may_hold(requirement: Requirement, labels: Mapping[str, Any], template: PodTemplate) -> bool:
+    key, workload = requirement.key, template.workload
+    if requirement.holds(labels):
+        return True
+    if key in labels:
+        value = labels[key]
+        return not isinstance(value, str) or is_placeholder(value)
+    if key in _NAMED and requirement.operator == "In":
+        name = workload.ref.name
+        return not name or any(value == name or value.startswith(f"{name}-") for value in requirement.values)
+    if key in _ADDED:
+        return True
+    framework = workload.framework if workload.kind is not None else "unknown"
+    return bool(framework) and ("/" in key or framework not in _ADD_WITH_DOMAIN)
 
 
 def made_services(template: PodTemplate) -> tuple[str, ...]:

@@ -163,7 +163,7 @@ from dataclasses import replace
 from typing import Any
 
 from auditor.document import Document, Path, along
-from auditor.exposure import pod_labels
+from auditor.exposure import may_be_selected
 from auditor.rule import (
     MULTI_TENANT,
     PRODUCTION,
@@ -270,7 +270,7 @@ def _is_open(workload: Workload, policies: Sequence[Selector]) -> bool:
     """Whether pods of a workload are selected by no policy. Policies do not hold for pods in the network of their node."""
     return any(
         template.get("hostNetwork") is not True
-        and not any(_may_select(policy, template) for policy in policies)
+        and not any(may_be_selected(template, policy) for policy in policies)
         and not (workload.framework == "kuberay" and _has_own_policy(template))
         for template in workload.templates
     )
@@ -291,15 +291,6 @@ def _is_distributed(workload: Workload) -> bool:
 
 
 # -- policies -----------------------------------------------------------------------------------------------------------------------------
-
-
-def _may_select(policy: Selector, template: PodTemplate) -> bool:
-    """Whether a policy selects the pods, or may: operators add labels that the manifest does not show."""
-    labels, framework = pod_labels(template), template.workload.framework
-    return all(
-        requirement.holds(labels) or (framework and "/" in requirement.key and requirement.key not in labels)
-        for requirement in policy.requirements
-    )
 
 
 def _policies(document: Document, snapshot: Snapshot) -> list[Selector]:

@@ -277,22 +277,22 @@ class Snapshot:
         """The workload that an object is; None where it yields no pods."""
         return self._workloads_by_document.get(id(document))
 
-    def workloads_beside(self, document: Document) -> Iterator[Workload]:
+    def workloads_beside(self, document: Document) -> tuple[Workload, ...]:
         """Workloads that live in the same namespace as ``document``; see `same_namespace`."""
-        namespace, folder = document.ref.namespace, document.folder
-        near = self._workloads_by_place.get(("", folder), ())
+        namespace, by_place = document.ref.namespace, self._workloads_by_place
+        loose = tuple(by_place.get(("", document.folder), ()))
         if namespace:
-            near = (*self._workloads_by_place.get((namespace, ""), ()), *(other for other in near if not other.ref.namespace))
-        return iter(near)
+            return (*by_place.get((namespace, ""), ()), *loose)
+        return (*loose, *by_place.get(("any", document.folder), ()))
 
     @lazy
     def _workloads_by_place(self) -> Mapping[tuple[str, str], list[Workload]]:
-        """Workloads by namespace, and by folder."""
+        """Workloads by namespace, and by folder: those that name no namespace, and those that do."""
         index: dict[tuple[str, str], list[Workload]] = {}
         for workload in self.workloads:
-            if workload.ref.namespace:
-                index.setdefault((workload.ref.namespace, ""), []).append(workload)
-            index.setdefault(("", workload.document.folder), []).append(workload)
+            namespace, folder = workload.ref.namespace, workload.document.folder
+            for place in ((namespace, ""), ("any", folder)) if namespace else (("", folder),):
+                index.setdefault(place, []).append(workload)
         return index
 
     @lazy

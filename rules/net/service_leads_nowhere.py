@@ -4,7 +4,8 @@
 The API server accepts any selector and any port name. A Service whose selector misses by one label has no endpoints: clients are refused
 or time out, while the pods are ready and hold their GPUs. A `targetPort` by name that no selected container declares leaves the Service
 without that port, and nothing says so. Under a distributed job it is the rendezvous that fails: the name that the workers look up has no
-address, and all of them wait until they give up.
+address, and all of them wait until they give up. (Executed on Kubernetes 1.36.3:
+the EndpointSlice has no endpoints, or lists them without the port.)
 
 That no pod is selected is said in a live cluster and with `--complete`; for a name of a port it is enough to see the pods. Labels that an
 operator adds to its pods count as matching, as long as an object is there whose pods may carry them. A numeric port is low: what
@@ -368,9 +369,11 @@ def _is_made_elsewhere(document: Document, selector: Selector, snapshot: Snapsho
     users of a JupyterHub."""
     if any(one.key.startswith("hub.jupyter.org/") or one.values[0] == "singleuser-server" for one in selector.requirements):
         return True
-    for pod in snapshot.beside(document, "Pod", ""):
-        if selector.matches(mapping(mapping(pod.raw.get("metadata")).get("labels"))):
-            return True
+    if any(
+        pod.ref.namespace == document.ref.namespace and selector.matches(mapping(mapping(pod.raw.get("metadata")).get("labels")))
+        for pod in snapshot.pods
+    ):
+        return True
     values = {one.values[0] for one in selector.requirements}
     return any(
         "." in other.ref.group and other.ref.name and any(v == other.ref.name or v.startswith(f"{other.ref.name}-") for v in values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -77,7 +77,7 @@ def evaluate(
     settings: Settings,
     *,
     unread: Iterable[Unread] = (),
-    known: Iterable[str] = (),
+    known: Mapping[str, Rule] | None = None,
 ) -> Outcome:
     """Judge everything in view.
 
@@ -86,9 +86,9 @@ def evaluate(
         rules: the rules to ask; see `select`.
         settings: thresholds, options and the profile.
         unread: input that could not be read, which some rules judge.
-        known: names of all rules there are, so that suppressions of unknown ones are found.
+        known: all rules there are, by name, so that suppressions of unknown ones are found, and rules may ask what others say.
     """
-    judge = Judge(snapshot, rules, settings, frozenset(known) | {rule.name for rule in rules})
+    judge = Judge(snapshot, rules, settings, {**(known or {}), **{rule.name: rule for rule in rules}})
     judge.inputs(unread)
     judge.cluster()
     number = len(snapshot.documents)

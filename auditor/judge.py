@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.config import Settings
@@ -16,7 +16,7 @@ from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, S
 from auditor.live import controller_of
 from auditor.processes import without_collector
 from auditor.provenance import set_by
-from auditor.rule import Rule, Scope
+from auditor.rule import Profile, Rule, Scope
 from auditor.snapshot import Snapshot
 from auditor.suppress import apply, suppressions_of
 from auditor.workload import Role, Workload
@@ -48,11 +48,11 @@ class Found:
 class Judge:
     """One evaluation. Findings are kept by object, so that suppressions meet all of theirs."""
 
-    def __init__(self, snapshot: Snapshot, rules: Sequence[Rule], settings: Settings, known: frozenset[str]) -> None:
+    def __init__(self, snapshot: Snapshot, rules: Sequence[Rule], settings: Settings, known: Mapping[str, Rule]) -> None:
         self.snapshot, self.settings, self.known = snapshot, settings, known
         self.rules = {scope: [rule for rule in rules if rule.scope is scope] for scope in Scope}
         self.active = {rule.name for rule in rules if not rule.takes_profile}  # one that knows the profile holds back what others ask for
-        self.extra = {rule.name: self.arguments(rule) for rule in rules}
+        self.extra = {rule.name: self.arguments(rule, None if settings.rules else settings.profile) for rule in rules}
         self.roles_matter = any(rule.roles or (rule.exempt and not settings.profile.exact) for rule in rules)
         self.words = sorted({word for rule in rules for word in rule.mentions})
         self.plans: dict[tuple[str, Role, bool, frozenset[bytes]], dict[Scope, list[Rule]]] = {}
@@ -63,14 +63,14 @@ class Judge:
         self.silent: set[str] = set()
         self.of_object: dict[int, list[tuple[Rule, Fault]]] = {}
 
-    def arguments(self, rule: Rule) -> tuple[object, ...]:
+    def arguments(self, rule: Rule, profile: Profile | None) -> tuple[object, ...]:
         """What a rule's function takes after its subject."""
         options = {**rule.options, **self.settings.options.get(rule.name, {})}
-        profile = None if self.settings.rules else self.settings.profile
         return (
             *((self.snapshot,) if rule.takes_snapshot else ()),
             *((options,) if rule.takes_options else ()),
             *((profile,) if rule.takes_profile else ()),
+            *((self.objection,) if rule.takes_objection else ()),
         )
 
     # -- asking -------------------------------------------------------------------------------------------------------------------------
@@ -90,6 +90,22 @@ class Judge:
             what = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
             place = (document.file, document.line, str(document.ref)) if document else ("", 0, "")
             self.found.failures.append(RuleFailure(rule.name, *place, what))
+
+    def objection(self, workload: Workload, profile: Profile) -> str:
+        """The name of a rule of ``profile``, asked for in this run or not, that finds fault with the pods of a workload; empty for none."""
+        blob = workload.document.blob
+        for rule in self.known.values():
+            if (
+                profile in rule.profiles
+                and rule.scope is Scope.POD_TEMPLATE
+                and (not rule.mentions or any(w in blob for w in rule.mentions))
+            ):
+                given = self.arguments(rule, profile)
+                for template in workload.templates:
+                    for result in rule.check(template, *given):
+                        if not isinstance(result, Skipped) and (not result.profiles or profile in result.profiles):
+                            return rule.name
+        return ""
 
     def inputs(self, unread: Iterable[Unread]) -> None:
         """Rules about input that could not be read."""

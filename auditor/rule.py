@@ -3,7 +3,7 @@
 A rule says what it judges by what its function takes first: a `Container`, a `PodTemplate`, a `Workload`, a `Document`, a `Namespace`, a
 `Node`, the whole `Snapshot`, an `Unread` input or a `Suppression`. Further parameters may be the `Snapshot`, the rule's `Options` and, in
 this order, a ``Profile | None``: the profile that is asked for, so that costly faults of other profiles need not be worked out; None for
-everything.
+everything; and an `Objection`, by which a rule learns what the rules of a profile say without importing them.
 The module's docstring is its manual page, and the examples in it are its tests.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from auditor.document import Path, Unknown, format_path, is_placeholder, mapping, parse_path, sequence, strings
 from auditor.finding import Confidence, Fault, Severity, Skipped
-from auditor.workload import Role
+from auditor.workload import Role, Workload
 
 __all__ = [
     "COST",
@@ -32,6 +32,7 @@ __all__ = [
     "STRICT",
     "Confidence",
     "Fault",
+    "Objection",
     "Options",
     "Path",
     "Profile",
@@ -107,6 +108,9 @@ _SCOPES = {
 
 Check = Callable[..., Iterator[Result]]
 
+# Answers which rule of a profile has something against the pods of a workload: its name, or nothing where none has.
+Objection = Callable[[Workload, Profile], str]
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -153,6 +157,7 @@ class Rule:
     takes_snapshot: bool = False
     takes_options: bool = False
     takes_profile: bool = False
+    takes_objection: bool = False
 
 
 def rule(
@@ -204,6 +209,7 @@ def rule(
             takes_snapshot="Snapshot" in parameters[1:],
             takes_options="Options" in parameters[1:],
             takes_profile="Profile | None" in parameters[1:],
+            takes_objection="Objection" in parameters[1:],
         )
         return check
 

@@ -15,6 +15,7 @@ from auditor.config import Settings
 from auditor.document import Document
 from auditor.engine import evaluate, select
 from auditor.finding import Finding, Severity
+from auditor.judge import Judge
 from auditor.registry import load_rules
 from auditor.rule import Profile, Scope
 from auditor.snapshot import Snapshot
@@ -166,6 +167,19 @@ def assert_verdicts(document: Document, baseline: str | None, restricted: str | 
 @pytest.mark.parametrize(("change", "baseline", "restricted"), ON_THE_POD, ids=str)
 def test_fields_of_the_pod(change: Tree, baseline: str | None, restricted: str | None) -> None:
     assert_verdicts(pod(change), baseline, restricted)
+
+
+@pytest.mark.parametrize(("change", "baseline", "restricted"), ON_THE_POD, ids=str)
+def test_rules_hear_what_the_profiles_say(change: Tree, baseline: str | None, restricted: str | None) -> None:
+    snapshot = Snapshot([pod(change)])
+    ask = Judge(snapshot, [], Settings(), RULES).objection
+    assert ask(snapshot.workloads[0], Profile.PSS_BASELINE) == (baseline or "")
+    assert ask(snapshot.workloads[0], Profile.PSS_RESTRICTED) == (restricted or "")
+
+
+def test_controls_judge_pods() -> None:
+    """`Judge.objection` asks about pods only."""
+    assert {RULES[name].scope for name in CONTROLS} == {Scope.POD_TEMPLATE}
 
 
 @pytest.mark.parametrize("among", ["containers", "initContainers", "ephemeralContainers"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from auditor.document import Document, format_path
-from auditor.exposure import Reach, Way, ways_from, ways_to
+from auditor.exposure import Reach, Way, may_be_selected, ways_from, ways_to
+from auditor.selectors import parse_selector
 from auditor.snapshot import Snapshot
 from auditor.source.text import read_text
 
@@ -488,3 +489,44 @@ def test_junk_opens_nothing_and_breaks_nothing(junk: str) -> None:
     )  # fmt: skip
     text = "---\n".join(f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {junk}\n" for version, kind in kinds)
     assert ways(POD.replace(", namespace: team", "") + text) == []
+
+
+# -- selectors and the labels that controllers add --------------------------------------------------------------------------------------
+
+_KINDS = {
+    "Deployment": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n"
+    "spec: {template: {metadata: {labels: {app: d}}, spec: SPEC}}",
+    "Job": "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {metadata: {labels: {app: d}}, spec: SPEC}}",
+    "RayCluster": "apiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {name: r}\n"
+    "spec: {headGroupSpec: {template: {metadata: {labels: {app: d}}, spec: SPEC}}}",
+    "PyTorchJob": "apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nmetadata: {name: p}\n"
+    "spec: {pytorchReplicaSpecs: {Worker: {template: {metadata: {labels: {app: d}}, spec: SPEC}}}}",
+    "Unlisted": "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: t}\nspec: {template: {spec: SPEC}}",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "selector", "may"),
+    [
+        ("Deployment", "app=d", True),
+        ("Deployment", "app=e", False),
+        ("Deployment", "app=d,tier=web", False),
+        ("Deployment", "!tier,app notin (e)", True),
+        ("Deployment", "app=d,pod-template-hash=abc", True),
+        ("Deployment", "ray.io/node-type=head", False),
+        ("Job", "batch.kubernetes.io/job-name=j", True),
+        ("Job", "job-name=j-0", True),
+        ("Job", "batch.kubernetes.io/job-name=other", False),
+        ("RayCluster", "ray.io/cluster=r,ray.io/node-type=head", True),
+        ("RayCluster", "ray.io/cluster=other", False),
+        ("RayCluster", "ray.io/serve=true", True),
+        ("RayCluster", "app=e,ray.io/node-type=head", False),
+        ("RayCluster", "tier=web", False),
+        ("PyTorchJob", "training.kubeflow.org/job-name=p,training.kubeflow.org/replica-index=0", True),
+        ("PyTorchJob", "training.kubeflow.org/job-name=q", False),
+        ("Unlisted", "app=whatever", True),
+    ],
+)
+def test_labels_that_controllers_may_add(kind: str, selector: str, may: bool) -> None:
+    found = snapshot(_KINDS[kind].replace("SPEC", "{containers: [{name: c}]}"))
+    assert may_be_selected(found.workloads[0].templates[0], parse_selector(selector)) is may

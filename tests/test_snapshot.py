@@ -102,6 +102,16 @@ def test_same_namespace(one: tuple[str, str], other: tuple[str, str], together: 
     assert (found.get("Pod", "p1", found.documents[0]) is not None) is together
 
 
+def test_workloads_beside_live_in_the_same_namespace() -> None:
+    found = snapshot(
+        ("a/x.yaml", pod("one", "team") + pod("loose") + pod("two", "other")), ("b/y.yaml", pod("far", "team") + pod("lost")),
+    )  # fmt: skip
+    for document in found.documents:
+        expected = {other.ref.name for other in found.documents if same_namespace(document, other)}
+        beside = [workload.ref.name for workload in found.workloads_beside(document)]
+        assert (set(beside), len(beside)) == (expected, len(expected))
+
+
 def test_beside_and_get_and_by_kind_tell_groups_apart() -> None:
     found = snapshot(("a/s.yaml", text("Service", "s") + text("Service", "k", version="serving.knative.dev/v1")))
     document = found.documents[0]

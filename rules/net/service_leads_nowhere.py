@@ -347,8 +347,9 @@ def _near(document: Document, selector: Selector, template: PodTemplate, snapsho
     workload, labels, spec = template.workload, pod_labels(template), mapping(document.raw.get("spec"))
     unmet = selector.unmet(labels)
     name = document.ref.name
-    targets = {value for entry in map(mapping, sequence(spec.get("ports"))) for value in (entry.get("targetPort", entry.get("port")),)}
-    declared = {value for container in template.containers for port in container.ports for value in (port.name, port.number)}
+    ports = [mapping(entry) for entry in sequence(spec.get("ports"))]
+    targets = {str(port.get("targetPort") or port.get("port")) for port in ports}
+    declared = {str(value) for container in template.containers for port in container.ports for value in (port.name, port.number)}
     pointed = workload.spec.get("serviceName") == name or template.get("subdomain") == name
     links = (
         3 * pointed
@@ -356,7 +357,7 @@ def _near(document: Document, selector: Selector, template: PodTemplate, snapsho
         + 2 * any(_alike(one.values[0], str(labels[one.key])) for one in unmet if one.key in labels)
         + (any(one.key in labels for one in unmet) and _alike(name, workload.ref.name))
     )
-    signs = bool(targets & declared - {None, ""}) + (not snapshot.services_matching(labels, document))
+    signs = bool(targets & declared - {"None", ""}) + (not snapshot.services_matching(labels, document))
     return Near(template, labels, unmet, links + signs) if links and links + signs >= 2 and _is_ml(workload) else None
 
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("auditor.finding", "auditor.kinds", "auditor.source", "auditor.selectors"),
     ("auditor.workload",),
     ("auditor.live",),
-    ("auditor.snapshot", "auditor.jobs"),
+    ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
     ("auditor.exposure",),
     ("auditor.rule",),
     ("auditor.suppress", "auditor.config"),
@@ -42,6 +42,7 @@ RULES_MAY_IMPORT = (
     "auditor.jobs",
     "auditor.live",
     "auditor.selectors",
+    "auditor.credentials",
 )
 IMPORTED_ONCE = {"click": "auditor/cli", "tabulate": "auditor/cli", "kubernetes": "auditor/source", "yaml": "auditor/source"}
 ALSO = {("yaml", "reports/yaml.py")}  # the renderer of that format

@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 from auditor.document import Document, Path, is_placeholder, mapping
 from auditor.finding import Confidence, Severity
 
-__all__ = ["Credential", "credentials_in", "credentials_of_text", "is_secret_object", "values_of_secret"]
+__all__ = [
+    "Credential",
+    "credentials_in",
+    "credentials_of_text",
+    "is_secret_object",
+    "looks_made_up",
+    "may_hold_credentials",
+    "values_of_secret",
+]
 
 # What a token of each sort begins with, and the whole of it.
 _KEY = "-----BEGIN"
@@ -30,7 +38,7 @@ _TOKENS = (
     ("glpat-", "a GitLab token", r"\bglpat-[\w-]{20,}"),
     ("AIza", "a Google API key", r"\bAIza[\w-]{35}"),
     ("ya29.", "a Google access token", r"\bya29\.[\w-]{20,}"),
-    ("xox", "a Slack token", r"\bxox[abposr]-[\w-]{10,}"),
+    *((f"xox{sort}-", "a Slack token", rf"\bxox{sort}-[\w-]{{10,}}") for sort in "abposr"),
     ("dop_v1_", "a DigitalOcean token", r"\bdop_v1_[a-f0-9]{64}"),
     ("dckr_pat_", "a Docker Hub token", r"\bdckr_pat_[\w-]{20,}"),
     (_KEY, "a private key", r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----(?:\\n|\s)*[A-Za-z0-9+/=]{16,}"),
@@ -108,10 +116,9 @@ def credentials_in(document: Document, *, every: bool = False) -> Iterator[Crede
     raw, ref = document.raw, document.ref
     if is_secret_object(document) or ref.group in _SEALED or "sops" in raw:
         return
-    blob = document.blob
-    tokens = any(map(blob.__contains__, _HINTS))
-    if not tokens and (b"@" not in blob or b"://" not in blob) and not _names_credential(blob):
+    if not may_hold_credentials(document):
         return
+    tokens = any(map(document.blob.__contains__, _HINTS))
     settings = ref.kind == "ConfigMap"
     for key, value in raw.items():
         if key in _NOT_WALKED:
@@ -121,6 +128,12 @@ def credentials_in(document: Document, *, every: bool = False) -> Iterator[Crede
                 yield credential
                 if not every:
                     break
+
+
+def may_hold_credentials(document: Document) -> bool:
+    """A quick look at the whole object: False where it certainly holds no credential."""
+    blob = document.blob
+    return any(map(blob.__contains__, _HINTS)) or (b"@" in blob and b"://" in blob) or _names_credential(blob)
 
 
 def credentials_of_text(text: str) -> Iterator[Credential]:
@@ -139,6 +152,11 @@ def values_of_secret(document: Document) -> list[str]:
     data = {**mapping(document.raw.get("data")), **mapping(document.raw.get("stringData"))}
     texts = [value for value in data.values() if isinstance(value, str) and value]
     return [text for text in texts if not is_placeholder(text) and not _DUMMY.search(text) and not text.startswith("ENC[")]
+
+
+def looks_made_up(text: str) -> bool:
+    """Whether a text says of itself that it is no secret: an example, a dummy, something to be filled in."""
+    return _DUMMY.search(text) is not None or is_placeholder(text)
 
 
 def _names_credential(blob: bytes) -> bool:

@@ -235,6 +235,13 @@ class Document:
             self.live, self.provenance,
         )  # fmt: skip
 
+    def rewritten(self, raw: dict[str, Any], ref: ObjectRef, comments: tuple[Comment, ...]) -> Document:
+        """The same object with other words in the same places: as many entries, in the same order."""
+        return Document(
+            ref, raw, file=self.file, index=self.index, offset=self.offset, line=self.line, column=self.column, marks=self._marks,
+            duplicates=self.duplicates, comments=comments,
+        )  # fmt: skip
+
     @property
     def raw(self) -> dict[str, Any]:
         """The object, read-only by convention."""

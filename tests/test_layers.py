@@ -21,7 +21,7 @@ LAYERS = (
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
-    ("auditor.exposure",),
+    ("auditor.exposure", "auditor.redact"),
     ("auditor.rule",),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),

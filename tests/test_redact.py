@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import marshal
+import re
 import string
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from auditor.config import Settings
 from auditor.credentials import credentials_in
 from auditor.document import Comment, Document, ObjectRef, format_path
-from auditor.redact import without_credentials
+from auditor.engine import evaluate, select
+from auditor.redact import Pseudonyms, without_credentials, words_of
+from auditor.redact.words import PUBLIC_WORDS
+from auditor.registry import load_rules
+from auditor.rule import Profile
+from auditor.snapshot import Snapshot
+from auditor.source import read_paths
 from auditor.source.text import read_text
 from rules.secret.secret_in_plain_text import check
 
@@ -143,6 +156,15 @@ def test_a_password_that_is_a_word_does_not_destroy_other_words() -> None:
     assert [entry["value"] for entry in container["env"]] == ["postgresql://train:Hid3n@db/x", "Hid3n"]
 
 
+def test_tokens_in_names_labels_and_keys() -> None:
+    token = "ghp_" + "aB3xY9kLm2" * 4
+    labels = {"t": token, "s": "x"}
+    before = live(metadata={"name": "server", "labels": labels, "annotations": {f"x/{token}": ""}}, spec={"selector": {"t": token}})
+    after = without_credentials(before)
+    assert token[5:12] not in str(after.raw)
+    assert after.raw["metadata"]["labels"]["t"] == after.raw["spec"]["selector"]["t"]
+
+
 def test_an_object_without_credentials_stays_the_same_one() -> None:
     document = pod(("MODEL", "resnet"), args=("--max-num-batched-tokens=16384",))
     assert without_credentials(document) is document
@@ -167,7 +189,6 @@ def test_nothing_raises(raw: Any) -> None:
 
 
 ALPHABET = string.ascii_letters + string.digits
-# Secrets begin with what no stand-in holds, so that a leak is known for certain.
 BODY = st.text(ALPHABET, min_size=40, max_size=70)
 SECRETS = st.one_of(
     BODY.map(lambda body: "hf_" + body),
@@ -203,28 +224,29 @@ NAMED = {
 }
 
 
-def agree(before: Document, secret: str) -> None:
+def agree(place: Callable[[str], Document], secret: str) -> None:
     """No more than four characters beyond its form are left, the rule says the same, and doing it again changes nothing."""
+    before = place(secret)
     after = without_credentials(before)
     if next(credentials_in(before), None) is not None or before.ref.kind == "Secret":
-        assert secret.encode() not in marshal.dumps(after.raw)
+        assert secret.encode() not in marshal.dumps(after.raw) or secret.encode() in marshal.dumps(place("").raw)
         form = max(
             (len(form) for form in ("hf_", "nvapi-", "sk-", "AKIA", "ghp_", "AIza", "dop_v1_") if secret.startswith(form)), default=0
         )
-        rest = secret[max(form, 4) :]
-        assert rest[:12].encode() not in marshal.dumps(after.raw) or len(rest) < 6
+        rest = secret[max(form, 4) :][:12].encode()
+        assert rest not in marshal.dumps(after.raw) or rest in marshal.dumps(place("").raw)
     assert findings(after) == findings(before)
     assert without_credentials(after).raw == after.raw
 
 
 @given(SECRETS, st.sampled_from(sorted(PLACES)))
 def test_tokens_are_nowhere_in_the_result(secret: str, place: str) -> None:
-    agree(PLACES[place](secret), secret)
+    agree(PLACES[place], secret)
 
 
 @given(PASSWORDS, st.sampled_from(sorted(NAMED)))
 def test_values_under_names_are_nowhere_in_the_result(secret: str, place: str) -> None:
-    agree(NAMED[place](secret), secret)
+    agree(NAMED[place], secret)
 
 
 @given(st.lists(st.tuples(SECRETS, st.text(" \n=:,'\"/@", min_size=1, max_size=3)), max_size=4), st.sampled_from(sorted(PLACES)))
@@ -235,9 +257,218 @@ def test_several_in_one_string(parts: list[tuple[str, str]], place: str) -> None
     assert without_credentials(after).raw == after.raw
 
 
-def test_the_corpus_says_the_same(corpus: Any) -> None:
-    from auditor.source import read_paths
-
+def test_the_corpus_says_the_same(corpus: Path) -> None:
     for before in read_paths((str(corpus),)).documents:
         after = without_credentials(before)
         assert [(f.path, f.message, f.severity) for f in check(after)] == [(f.path, f.message, f.severity) for f in check(before)]
+
+
+# -- names ------------------------------------------------------------------------------------------------------------------------------
+
+KEY_OF_PSEUDONYMS = b"a key that nobody else has"
+PRIVATE = re.compile(r"acme|fraud|zebra", re.IGNORECASE)
+
+
+def named(kind: str, name: str, group: str = "", namespace: str = "acme-fraud", version: str = "v1", **fields: Any) -> Document:
+    metadata = {"name": name, **({"namespace": namespace} if namespace else {}), **fields.pop("metadata", {})}
+    raw = {"apiVersion": f"{group}/{version}" if group else version, "kind": kind, "metadata": metadata, **fields}
+    return Document(ObjectRef(group, version, kind, namespace, name), raw, file="cluster")
+
+
+def replaced(*documents: Document, key: bytes = KEY_OF_PSEUDONYMS) -> list[Document]:
+    pseudonyms = Pseudonyms(key)
+    pseudonyms.learn(documents)
+    return [pseudonyms.document(document) for document in documents]
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("acme-fraud-trainer", r"x\w{8}-x\w{8}-trainer"),
+        ("AcmeFraud", r"X\w{8}X\w{8}"),
+        ("ACME_API_URL", r"X[A-Z]{8}_API_URL"),
+        ("team-a", r"team-x\w{8}"),
+        ("acme2-7b-v1.2.3", r"x\w{8}2-7b-v1\.2\.3"),
+        (
+            "http://zebra-head-svc.acme-fraud.svc.cluster.local:8000/v1",
+            r"http://x\w{8}-head-svc\.x\w{8}-x\w{8}\.svc\.cluster\.local:8000/v1",
+        ),
+        ("registry.acme.com/zebra/vllm-openai:v0.9", r"registry\.x\w{8}\.com/x\w{8}/vllm-openai:v0\.9"),
+        ("acme.com/team", r"x\w{8}\.com/team"),
+        ("acmeauth", r"x\w{8}auth"),
+        ("8.8.8.8 in 10.0.0.0/8", r"203\.0\.113\.\d+ in 10\.0\.0\.0/8"),
+        ("arn:aws:iam::123456789012:role/acme", r"arn:aws:\w+::(?!123456789012)\d{12}:role/x\w{8}"),
+        ("0f8fad5b-d9cb-469f-a165-70867728950e", r"(?!0f8fad5b)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+        ("app@sha256:" + "0a1b" * 16, r"app@sha256:(?!0a1b)[0-9a-f]{64}"),
+        ("YWNtZUZyYXVkMjAyNmZyYXVk", r"x\w{8}"),
+    ],
+)
+def test_private_words_are_replaced(text: str, pattern: str) -> None:
+    assert re.fullmatch(pattern, Pseudonyms(KEY_OF_PSEUDONYMS).text(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "default", "kube-system", "cluster-admin", "system:serviceaccounts", "gpu-operator", "nvcr.io/nvidia/pytorch:24.01-py3",
+        "nvidia.com/gpu", "nvidia.com/mig-1g.5gb", "kueue.x-k8s.io/queue-name", "node-role.kubernetes.io/control-plane", "16Gi", "500m",
+        "*/5 * * * *", "--tensor-parallel-size=8", "vllm serve meta-llama/Llama-3.1-8B-Instruct", "0.0.0.0/0", "127.0.0.1",
+        "/var/run/docker.sock",
+        "networking.k8s.io/v1", "production-stack.vllm.ai", "sh -lc", "RuntimeDefault", "2026-11-25T07:00:00Z", "",
+    ],
+)  # fmt: skip
+def test_what_is_everybodys_stays(text: str) -> None:
+    assert Pseudonyms(KEY_OF_PSEUDONYMS).text(text) == text
+
+
+def test_the_same_key_gives_the_same_pseudonym() -> None:
+    first, second, other = (Pseudonyms(key).text("acme-fraud") for key in (KEY_OF_PSEUDONYMS, KEY_OF_PSEUDONYMS, b"another"))
+    assert first == second != other
+    assert PRIVATE.search(first) is None
+
+
+@pytest.mark.parametrize("key", [b"", b"k" * 65])
+def test_a_key_has_a_length(key: bytes) -> None:
+    with pytest.raises(ValueError, match="1 to 64 bytes"):
+        Pseudonyms(key)
+
+
+def test_fields_kinds_and_values_about_hardware_stay() -> None:
+    labels = {"nvidia.com/gpu.product": "Zebra-A100", "acme.com/tier": "zebra", "topology.kubernetes.io/zone": "zebra-1"}
+    term = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["zebra.large"]}
+    taint = {"key": "acme.com/dedicated", "value": "zebra", "effect": "NoSchedule"}
+    [node] = replaced(named("Node", "acme-1", namespace="", metadata={"labels": labels}, spec={"match": [term], "taints": [taint]}))
+    assert list(node.raw["metadata"]["labels"].values())[::2] == ["Zebra-A100", "zebra-1"]
+    assert node.raw["spec"]["match"] == [term]
+    assert node.raw["spec"]["taints"][0]["effect"] == "NoSchedule"
+    assert PRIVATE.search(str(node.raw["spec"]["taints"])) is None
+    assert PRIVATE.search(str(list(node.raw["metadata"]["labels"])[1])) is None
+
+
+def test_joins_still_work() -> None:
+    template = {
+        "metadata": {"labels": {"app": "zebra", "acme.com/owner": "Fraud"}},
+        "spec": {
+            "serviceAccountName": "zebra-sa",
+            "priorityClassName": "acme-high",
+            "volumes": [{"name": "m", "persistentVolumeClaim": {"claimName": "zebra-models"}}],
+            "containers": [
+                {"name": "zebra", "image": "registry.acme.com/zebra/vllm-openai:v1", "args": ["--url=http://zebra.acme-fraud.svc/"]}
+            ],
+        },
+    }
+    documents = replaced(
+        named("Deployment", "zebra", "apps", spec={"selector": {"matchLabels": {"app": "zebra"}}, "template": template}),
+        named("Service", "zebra", spec={"selector": {"app": "zebra", "acme.com/owner": "Fraud"}}),
+        named("PersistentVolumeClaim", "zebra-models"),
+        named("PriorityClass", "acme-high", "scheduling.k8s.io", namespace="", value=7),
+        named("HorizontalPodAutoscaler", "zebra", "autoscaling", spec={"scaleTargetRef": {"kind": "Deployment", "name": "zebra"}}),
+        named("LocalQueue", "acme-q", "kueue.x-k8s.io", spec={"clusterQueue": "acme-cq"}),
+        named("ClusterQueue", "acme-cq", "kueue.x-k8s.io", namespace=""),
+        named("Ingress", "front", "networking.k8s.io", spec={"rules": [{"host": "zebra.acme.com"}]}),
+    )
+    assert PRIVATE.search(str([document.raw for document in documents]) + str([document.ref for document in documents])) is None
+    snapshot = Snapshot(documents)
+    workload = snapshot.workloads[0]
+    [template_] = workload.templates
+    assert snapshot.services_of(template_) == [documents[1]]
+    assert snapshot.scalers_of(workload) == [documents[4]]
+    assert snapshot.priority_of(template_) == 7
+    assert (
+        snapshot.get("PersistentVolumeClaim", template_.spec["volumes"][0]["persistentVolumeClaim"]["claimName"], documents[0])
+        is documents[2]
+    )
+    assert snapshot.get("ClusterQueue", documents[5].raw["spec"]["clusterQueue"], documents[5]) is documents[6]
+    host = f"{documents[1].ref.name}.{documents[1].ref.namespace}.svc"
+    assert template_.containers[0].command_line == f"--url=http://{host}/"
+    assert workload.role == "serving"
+    assert all(document.raw["metadata"]["name"] == document.ref.name for document in documents)
+
+
+def test_names_of_everybodys_words_are_learned() -> None:
+    pod, service, provided, soft = replaced(
+        named("Pod", "model-training", namespace="ml-team", spec={"args": ["model-training-head-svc.ml-team.svc", "model training"]}),
+        named("Service", "model-training-head-svc", namespace="ml-team"),
+        named("Namespace", "kube-system", namespace=""),
+        named("Deployment", "vllm-openai", "apps", namespace="default", spec={"image": "vllm/vllm-openai:v1"}),
+    )
+    assert re.fullmatch(r"x\w{8}-training", pod.ref.name)
+    assert re.fullmatch(r"x\w{8}", pod.ref.namespace)
+    assert pod.raw["spec"]["args"] == [f"{service.ref.name}.{service.ref.namespace}.svc", "model training"]
+    assert (provided.ref.name, soft.ref.name, soft.ref.namespace) == ("kube-system", "vllm-openai", "default")
+
+
+def test_names_stay_valid_and_apart() -> None:
+    names = [f"{'-'.join(['zebra', 'ox', 'yak'] * 4)}-{number}" for number in range(50)] + ["acme" * 15]
+    documents = replaced(*(named("Pod", name) for name in names))
+    made = [document.ref.name for document in documents]
+    assert len(set(made)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9]{,61}[a-z0-9])?", name) for name in made)
+
+
+def test_stand_ins_of_credentials_stay_and_no_new_ones_arise() -> None:
+    before = pod(("DB_PASSWORD", "zeb-ox"), ("ACME_TOKEN", HF), args=("--x=postgresql://acme:k7Qz29vLx@zebra/x",))
+    [after] = replaced(before)
+    assert [(path, severity) for path, _, severity in findings(after)] == [(path, severity) for path, _, severity in findings(before)]
+    assert value(after, 0).startswith("redacted")
+    assert value(after, 1) == value(without_credentials(before), 1)
+    assert PRIVATE.search(str(after.raw)) is None
+
+
+def test_a_pseudonym_is_no_credential_before_another() -> None:
+    before = pod(args=("token: qHq2Hqr9Ng --api-key=9ae5QwvH3NWitTM0WAWh",))
+    [after] = replaced(before)
+    assert [message for _, message, _ in findings(after)] == [message for _, message, _ in findings(before)]
+
+
+def test_annotations_settings_and_messages() -> None:
+    metadata = {"annotations": {"acme.com/note": "ask Fraud", "kubectl.kubernetes.io/last-applied-configuration": "{acme}"}}
+    [after] = replaced(named("ConfigMap", "a", metadata=metadata, data={"acme.conf": "owner: fraud"}, binaryData={"a": "YWNtZQ=="}))
+    assert PRIVATE.search(str(after.raw)) is None
+    assert after.raw["binaryData"] == {"a": ""}
+
+
+def test_suppressions_still_hold() -> None:
+    annotations = {"ignore.mlaudit.io/requests-missing": "acme knows, until 2027-01-31", "mlaudit.io/role": "training"}
+    [after] = replaced(named("Pod", "a", metadata={"annotations": annotations}))
+    made = after.raw["metadata"]["annotations"]
+    assert list(made) == list(annotations)
+    assert made["ignore.mlaudit.io/requests-missing"].endswith(", until 2027-01-31")
+    assert made["mlaudit.io/role"] == "training"
+
+
+def test_more_words_to_keep() -> None:
+    module = ModuleType("rule", "acme")
+    module.__dict__.update(_ZEBRA=re.compile(r"\bzebra-?(server)"), table={"fraud": ("x",)})
+    words = words_of([module])
+    assert words == {"zebra", "server", "fraud"}
+    assert re.fullmatch(r"zebra-x\w{8}", Pseudonyms(KEY_OF_PSEUDONYMS, judged=words).text("zebra-acme"))
+
+
+@given(st.from_regex(r"[b-df-hj-np-tv-z][aeiou][b-df-hj-np-tv-z]{2}[aeiou][a-z]{3,6}", fullmatch=True), st.sampled_from(sorted(PLACES)))
+def test_planted_names_are_nowhere_in_the_result(word: str, place: str) -> None:
+    assume(word not in PUBLIC_WORDS)
+    for text in (word, f"{word}-trainer", f"gpu-{word}.svc", f"a/{word}:v1", f"{word.upper()}_URL", f"my{word.capitalize()}"):
+        [after] = replaced(PLACES[place](text))
+        assert word.encode() not in marshal.dumps(after.raw).lower()
+
+
+@pytest.mark.parametrize("raw", [None, 7, [], "text", {"a": None}, [None, {"b": [7], "key": 7, "value": "x"}]])
+def test_nothing_raises_for_names_either(raw: Any) -> None:
+    replaced(live("Pod", metadata=raw, spec=raw, data=raw, status=[raw]))
+
+
+@pytest.mark.parametrize("profile", ["recommended", "strict"])
+def test_the_findings_of_the_corpus_are_the_same(corpus: Path, profile: str) -> None:
+    rules, settings = load_rules(), Settings(profile=Profile(profile))
+    pseudonyms = Pseudonyms(KEY_OF_PSEUDONYMS, judged=words_of(sys.modules[rule.check.__module__] for rule in rules.values()))
+    chosen = select(rules.values(), settings)
+    for folder in sorted(path for path in corpus.iterdir() if path.is_dir()):
+        documents = read_paths((str(folder),)).documents
+        pseudonyms.learn(documents)
+        counts = []
+        for view in (documents, [pseudonyms.document(document) for document in documents]):
+            outcome = evaluate(Snapshot(view), chosen, settings, known=rules)
+            assert not outcome.failures
+            counts.append(Counter((f.rule, f.severity, f.object.kind, f.file, f.line) for f in outcome.findings))
+        assert counts[0] == counts[1], folder.name

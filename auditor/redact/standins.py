@@ -44,6 +44,7 @@ _GOES_ON = re.compile(r"[\w-]*")
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]")
 _KEY_BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(.*?)(?=-----END|\Z)", re.DOTALL)
 _KEY_PART = re.compile(r"(\\[nr]|\s)|([A-Za-z0-9+/=]+)")
+_SHORTEST = 12  # what has a form is longer: a URL with a password
 _LINE = 16  # a line of a key that is at least so long is looked for elsewhere
 
 # Where a word is an identity or Kubernetes' own, even if somebody's password is the same word.
@@ -67,8 +68,9 @@ def without_credentials(document: Document) -> Document:
     raw = _covered(document, values)
     again = _Occurrences(values)
     raw = rewrite(raw, again.in_text, again.in_key)
-    comments = tuple(replace(comment, text=again.in_text((), comment.text)) for comment in document.comments)
-    return document.rewritten(raw, again.in_ref(document.ref), comments)
+    comments = tuple(replace(comment, text=again.in_text((), _anywhere(comment.text, values))) for comment in document.comments)
+    namespace, name = (again.in_key((), _anywhere(part, values)) for part in (document.ref.namespace, document.ref.name))
+    return document.rewritten(raw, replace(document.ref, namespace=namespace, name=name), comments)
 
 
 def rewrite(node: Any, text: Rewrite, key: Rewrite, path: Path = ()) -> Any:
@@ -100,14 +102,19 @@ def _covered(document: Document, values: dict[str, str]) -> dict[str, Any]:
             return _applied(value, document.ref, values)
         if path in found:
             return _cover_keys(_cover(value, found[path], values), values)
-        return value if _is_identity(path) else _cover_keys(_cover(value, list(credentials_of_text(value)), values), values)
+        return _anywhere(value, values)
 
     raw: dict[str, Any] = document.raw
     if is_secret_object(document):
         filled = set(values_of_secret(document))
         raw = {key: _emptied(child, filled, values) if key in ("data", "stringData") else child for key, child in raw.items()}
-    rewritten: dict[str, Any] = rewrite(raw, text, lambda _, key: key)
+    rewritten: dict[str, Any] = rewrite(raw, text, lambda _, key: _anywhere(key, values))
     return rewritten
+
+
+def _anywhere(text: str, values: dict[str, str]) -> str:
+    """A text of any sort, also a key or a name: what has the form of a credential is one."""
+    return text if len(text) < _SHORTEST else _cover_keys(_cover(text, list(credentials_of_text(text)), values), values)
 
 
 def _applied(text: str, ref: ObjectRef, values: dict[str, str]) -> str:
@@ -246,9 +253,6 @@ class _Occurrences:
 
     def in_key(self, path: Path, key: str) -> str:
         return self._strong.sub(self._put, key) if self._strong is not None else key
-
-    def in_ref(self, ref: ObjectRef) -> ObjectRef:
-        return replace(ref, namespace=self.in_key((), ref.namespace), name=self.in_key((), ref.name))
 
 
 def _spellings(value: str) -> set[str]:

@@ -237,6 +237,8 @@ class Document:
 
     def rewritten(self, raw: dict[str, Any], ref: ObjectRef, comments: tuple[Comment, ...]) -> Document:
         """The same object with other words in the same places: as many entries, in the same order."""
+        if self.live:
+            return Document.of_cluster(ref, raw, self.provenance)
         return Document(
             ref, raw, file=self.file, index=self.index, offset=self.offset, line=self.line, column=self.column, marks=self._marks,
             duplicates=self.duplicates, comments=comments,

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import secrets
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from auditor.cli import live
+from auditor.document import Document, mapping
+from auditor.listing import Listing
 from auditor.processes import without_collector
+from auditor.redact import Pseudonyms, without_credentials, words_of
+from auditor.registry import load_rules
 from auditor.source.archive import write_archive
+from auditor.source.cluster import Live
 
 __all__ = ["command"]
 
@@ -40,8 +49,38 @@ def command(**given: Any) -> int:
     """
     with without_collector():
         documents, listing = live.listed(given)
-        write_archive((documents, listing), given["output"])
+        stored = _redacted(documents, listing) if given["redact"] else (list(map(without_credentials, documents)), listing)
+        write_archive(stored, given["output"])
     if not given["quiet"]:
         missing = f", {len(listing.not_listed)} kinds could not be listed" if listing.not_listed else ""
         click.echo(f"{given['output']}: {len(documents)} objects of {len(listing.listed)} kinds, {listing.requests} requests{missing}")
     return 3 if listing.not_listed and not given["allow_partial"] else 0
+
+
+def _redacted(documents: Iterable[Document], listing: Listing) -> Live:
+    """What can be shared. The same cluster gives the same pseudonyms, because the key is something that is not in the result.
+
+    Who set a field (provenance) is left out: managers and the shape of what was applied name people's tools and fields.
+    """
+    documents = list(documents)
+    judged = words_of(sys.modules[rule.check.__module__] for rule in load_rules().values())
+    pseudonyms = Pseudonyms(_key(documents), judged=judged)
+    pseudonyms.learn(documents)
+    renamed = [pseudonyms.document(document) for document in documents]
+    return (
+        [Document.of_cluster(document.ref, document.raw) for document in renamed],
+        dataclasses.replace(
+            listing,
+            server="redacted",
+            namespace=pseudonyms.text(listing.namespace),
+            not_listed=tuple(dataclasses.replace(entry, reason="the account may not list it") for entry in listing.not_listed),
+        ),
+    )
+
+
+def _key(documents: Iterable[Document]) -> bytes:
+    """The identity of the cluster, which is the uid of its first namespace; any key where that is not in view."""
+    for document in documents:
+        if document.ref.kind == "Namespace" and document.ref.name == "kube-system":
+            return str(mapping(document.raw.get("metadata")).get("uid")).encode()
+    return secrets.token_bytes(32)

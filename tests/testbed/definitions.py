@@ -1,0 +1,67 @@
+"""CustomResourceDefinitions for kinds whose operators do not run here: any content is accepted, status is an ordinary field.
+
+testbed.apply(definition("kubeflow.org", "PyTorchJob", "v1"))
+testbed.wait("…", lambda: established(testbed, "kubeflow.org", "PyTorchJob"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.testbed.cluster import Testbed
+
+# Kinds that live in no namespace; those of Kubernetes itself need no definition.
+_CLUSTER_SCOPED = frozenset(
+    {
+        "AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "CiliumClusterwideNetworkPolicy", "ClusterPolicy", "ClusterQueue",
+        "ClusterResourceQuota", "ClusterServingRuntime", "ClusterTrainingRuntime", "ClusterWorkflowTemplate", "Cohort", "GPUCluster",
+        "GlobalNetworkPolicy", "NVIDIADriver", "NodeClaim", "NodePool", "Profile", "Queue", "ResourceFlavor", "SecurityContextConstraints",
+        "WorkloadPriorityClass",
+    }
+)  # fmt: skip
+
+
+def plural(kind: str) -> str:
+    """The name in paths, as most projects form it."""
+    lower = kind.lower()
+    if lower.endswith("y") and lower[-2] not in "aeiou":
+        return f"{lower[:-1]}ies"
+    return f"{lower}es" if lower.endswith(("s", "x", "ch")) else f"{lower}s"
+
+
+def definition(group: str, kind: str, version: str, *more: str) -> dict[str, Any]:
+    """A definition of a kind that accepts everything, in one version or several of which the first is stored."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{plural(kind)}.{group}",
+            # Groups of Kubernetes' own domain are protected: https://github.com/kubernetes/enhancements/pull/1111
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
+        },
+        "spec": {
+            "group": group,
+            "scope": "Cluster" if kind in _CLUSTER_SCOPED else "Namespaced",
+            "names": {"kind": kind, "plural": plural(kind)},
+            "versions": [
+                {"name": one, "served": True, "storage": one == version, "schema": schema} for one in dict.fromkeys((version, *more))
+            ],
+        },
+    }
+
+
+def define(testbed: Testbed, kinds: Iterable[tuple[str, str, str]]) -> None:
+    """Define kinds (group, kind, version) and wait until they are served. What is defined already stays."""
+    versions: dict[tuple[str, str], list[str]] = {}
+    for group, kind, version in kinds:
+        versions.setdefault((group, kind), []).append(version)
+    if not versions:
+        return
+    testbed.apply(definition(group, kind, *found) for (group, kind), found in sorted(versions.items()))
+    for (group, kind), found in versions.items():
+        for version in found:
+            path = f"/apis/{group}/{version}/{plural(kind)}"
+            testbed.wait(f"{kind}.{group} is served", lambda path=path: testbed.client().get(path).status == 200)  # type: ignore[misc]

@@ -54,7 +54,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="mlaudit", message="%(prog)s %(version)s")
 def cli() -> None:
-    r"""Audit machine-learning workloads on Kubernetes: what is unsafe, what will not run, and which GPUs burn money for nothing.
+    """Audit machine-learning workloads on Kubernetes: what is unsafe, what will not run, and which GPUs burn money for nothing.
 
     \b
     Start with:

@@ -34,7 +34,7 @@ __all__ = ["command", "judge_live"]
 @options.output
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> int:
-    r"""Judge a live cluster, read as kubectl reads it: kubeconfig, exec plugins, or the service account of the pod.
+    """Judge a live cluster, read as kubectl reads it: kubeconfig, exec plugins, or the service account of the pod.
 
     Nothing is ever written, and Secrets are never listed. What the account may not list is named, and ends with exit code 3.
 

@@ -13,7 +13,7 @@ __all__ = ["command"]
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> int:
-    r"""Print the script that completes commands, options and rule names in SHELL.
+    """Print the script that completes commands, options and rule names in SHELL.
 
     \b
       bash:  eval "$(mlaudit completion bash)"     in ~/.bashrc

@@ -26,6 +26,8 @@ def page(rule: Rule) -> str:
     """A rule's page as Markdown: a heading, its facts, and its module's docstring."""
     profiles = ", ".join(str(profile) for profile in Profile if profile.contains(rule.profiles))
     facts = [f"severity {rule.severity}, confidence {rule.confidence}, judges each {rule.scope}", f"profiles {profiles}"]
+    if rule.live:
+        facts.append("asked on live clusters only (`mlaudit cluster`)")
     if rule.tags:
         facts.append(f"tags {', '.join(sorted(rule.tags))}")
     if rule.needs:

@@ -35,7 +35,7 @@ def command(profile: str | None, tag: str | None, shape: str) -> int:
     """
     rules = list(load_rules().values())
     if profile:
-        rules = select(rules, Settings(profile=Profile(profile)))
+        rules = select(rules, Settings(profile=Profile(profile)), live=True)
     if tag:
         rules = [rule for rule in rules if tag in rule.tags or tag == rule.topic]
     click.echo(_SHAPES[shape](rules))
@@ -66,6 +66,7 @@ def _json(rules: list[Rule]) -> str:
         {
             "name": rule.name, "title": rule.title, "topic": rule.topic, "severity": str(rule.severity), "confidence": str(rule.confidence),
             "scope": str(rule.scope), "profiles": sorted(map(str, rule.profiles)), "tags": sorted(rule.tags), "options": dict(rule.options),
+            "live": rule.live,
         }
         for rule in rules
     ]  # fmt: skip

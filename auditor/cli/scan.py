@@ -23,7 +23,7 @@ __all__ = ["command", "scan"]
 @options.selection
 @options.output
 def command(paths: tuple[str, ...], **given: Any) -> int:
-    r"""Judge the Kubernetes manifests under each PATH: files, directories (recursively), or - for standard input.
+    """Judge the Kubernetes manifests under each PATH: files, directories (recursively), or - for standard input.
 
     YAML with many documents, JSON, lists and Markdown with YAML fences are read. Everything that is not judged is counted.
 

@@ -36,7 +36,7 @@ __all__ = ["command"]
 @live.connection
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 def command(**given: Any) -> int:
-    r"""Store what a live cluster holds; `mlaudit cluster --snapshot` then reports the same without the cluster.
+    """Store what a live cluster holds; `mlaudit cluster --snapshot` then reports the same without the cluster.
 
     Secrets are never listed. Of every credential that `secret-in-plain-text` would report, the first four characters and the length are
     kept.

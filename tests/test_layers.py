@@ -44,7 +44,13 @@ RULES_MAY_IMPORT = (
     "auditor.selectors",
     "auditor.credentials",
 )
-IMPORTED_ONCE = {"click": "auditor/cli", "tabulate": "auditor/cli", "kubernetes": "auditor/source", "yaml": "auditor/source"}
+IMPORTED_ONCE = {
+    "click": "auditor/cli",
+    "tabulate": "auditor/cli",
+    "kubernetes": "auditor/source/cluster/kubeconfig.py",
+    "urllib3": "auditor/source/cluster/connection.py",
+    "yaml": "auditor/source",
+}
 ALSO = {("yaml", "reports/yaml.py")}  # the renderer of that format
 
 

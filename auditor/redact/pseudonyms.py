@@ -26,7 +26,8 @@ from typing import Any
 from auditor.credentials import Credential, credentials_in
 from auditor.document import Document, ObjectRef, Path, along, mapping
 from auditor.kinds import KINDS
-from auditor.redact.standins import LAST_APPLIED, rewrite, without_credentials
+from auditor.provenance import LAST_APPLIED
+from auditor.redact.standins import rewrite, without_credentials
 from auditor.redact.words import PUBLIC_DOMAINS, PUBLIC_WORDS, pieces
 
 __all__ = ["Pseudonyms"]

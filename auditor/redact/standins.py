@@ -26,8 +26,9 @@ from auditor.credentials import (
 )
 from auditor.document import Document, ObjectRef, Path
 from auditor.finding import Severity
+from auditor.provenance import LAST_APPLIED
 
-__all__ = ["FILLER", "LAST_APPLIED", "rewrite", "without_credentials"]
+__all__ = ["FILLER", "rewrite", "without_credentials"]
 
 # The first eight characters differ from one another: three bits for each, which is what the rule asks of a value under a name.
 FILLER = "Hid3nByMlaud1t"
@@ -38,7 +39,6 @@ _FORMS = (
     (re.compile(r"[0-9a-f]*"), _FALLING),
     (re.compile(r"[0-9A-Z]*"), FILLER.upper()),
 )
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # the whole object once more, as JSON
 
 _GOES_ON = re.compile(r"[\w-]*")
 _ALPHANUMERIC = re.compile(r"[A-Za-z0-9]")

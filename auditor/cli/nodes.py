@@ -21,8 +21,10 @@ __all__ = ["print_nodes"]
 
 _COLUMNS = ("NODE", "ACCELERATOR", "TAKEN", "FREE", "HELD BY")
 _PENDING = ("WAITING", "PODS", "WANTS", "WHY")
-_FIXED = 20  # columns of the two numbers and of the gaps between columns
+_FIXED = 21  # columns of the two numbers and of the gaps
+_GAPS = 14  # likewise in the other table
 _ASIDE = re.compile(r"[,.]? (no new claims to deallocate|preemption:).*", re.DOTALL)  # what the scheduler adds to every reason
+_PIECE = re.compile(r"[^ /-]+[ /-]*|[ /-]+")
 _HOLDERS = 4  # so many are named for each node without --verbose
 
 
@@ -48,22 +50,46 @@ def print_nodes(found: Live, given: dict[str, Any]) -> int:
 def _table(snapshot: Snapshot, width: int, *, verbose: bool) -> Iterator[str]:
     accelerated = [node for node in snapshot.nodes if node.accelerated]
     room = width - _FIXED
-    widths = (room // 3, room // 3, None, None, room - 2 * (room // 3))
-    rows = [
-        (_printable(_where(node)) if first else "", _printable(_what(node, one)), f"{one.allocated}/{one.allocatable}", one.free, holders)
+    cells = [
+        (_folded(_where(node), 2 * room // 5) if first else "", _folded(_what(node, one), room // 3), one, held)
         for node in accelerated
-        for first, one, holders in _devices(node, verbose=verbose)
+        for first, one, held in _devices(node, verbose=verbose)
     ]
-    if rows:
-        yield tabulate.tabulate(rows, _COLUMNS, tablefmt="plain", maxcolwidths=list(widths), stralign="left", numalign="left")
+    if cells:
+        rest = room - max(map(_broad, (cell[0] for cell in cells))) - max(map(_broad, (cell[1] for cell in cells)))
+        rows = [(where, what, f"{one.allocated}/{one.allocatable}", str(one.free), _folded(held, rest)) for where, what, one, held in cells]
+        yield tabulate.tabulate(rows, _COLUMNS, tablefmt="plain", disable_numparse=True)
         yield ""
     pending = _waiting(snapshot)
     if pending:
-        rest = (room // 3, None, room // 4, room - room // 3 - room // 4)
-        lines = [(_printable(_name(ref)), len(pods), _counts(pods), _printable(_why(pods))) for ref, pods in pending]
-        yield tabulate.tabulate(lines, _PENDING, tablefmt="plain", maxcolwidths=list(rest), stralign="left", numalign="left")
+        third = width // 3
+        rows_of = [(_folded(_name(ref), third), str(len(pods)), _folded(_counts(pods), width // 4), _why(pods)) for ref, pods in pending]
+        rest = width - _GAPS - max(_broad(row[0]) for row in rows_of) - max(_broad(row[2]) for row in rows_of)
+        waiting = [(*row[:3], _folded(row[3], rest)) for row in rows_of]
+        yield tabulate.tabulate(waiting, _PENDING, tablefmt="plain", disable_numparse=True)
         yield ""
     yield from _closing(snapshot, accelerated, pending)
+
+
+def _broad(cell: str) -> int:
+    return max(map(len, cell.split("\n")))
+
+
+def _folded(text: str, width: int) -> str:
+    """Lines in a width, broken where names have joints; a piece that is longer still is broken anywhere."""
+    lines: list[str] = []
+    for whole in _printable(text).split("\n"):
+        line = ""
+        for piece in _PIECE.findall(whole):
+            if line and len(line) + len(piece.rstrip()) > width:
+                lines.append(line)
+                line = ""
+            line += piece
+            while len(line) > width:
+                lines.append(line[:width])
+                line = line[width:]
+        lines.append(line)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _where(node: Node) -> str:
@@ -92,7 +118,7 @@ def _devices(node: Node, *, verbose: bool) -> Iterator[tuple[bool, Devices, str]
                 held[pod.root] += pod.accelerators[devices.key]
         ordered = sorted(held.items(), key=lambda entry: (-entry[1], entry[0]))
         shown = ordered if verbose else ordered[:_HOLDERS]
-        lines = [f"{count} {_printable(_name(ref))}" for ref, count in shown]
+        lines = [f"{count} {_name(ref)}" for ref, count in shown]
         if len(shown) < len(ordered):
             lines.append(f"and {len(ordered) - len(shown)} more (--verbose)")
         yield index == 0, devices, "\n".join(lines)

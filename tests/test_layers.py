@@ -21,7 +21,7 @@ LAYERS = (
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
-    ("auditor.exposure", "auditor.redact"),
+    ("auditor.exposure", "auditor.redact", "auditor.rbac"),
     ("auditor.rule",),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),
@@ -43,6 +43,7 @@ RULES_MAY_IMPORT = (
     "auditor.live",
     "auditor.selectors",
     "auditor.credentials",
+    "auditor.rbac",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

@@ -13,6 +13,7 @@ from auditor.lazy import lazy
 from auditor.workload.container import Container, ContainerRole, is_helper
 from auditor.workload.security import Holder, setting
 from auditor.workload.totals import total_limits, total_requests
+from auditor.workload.values import text_of
 
 if TYPE_CHECKING:
     from auditor.workload import Workload
@@ -286,6 +287,29 @@ class PodTemplate:
         if value is None or value == "":
             return None
         return value if isinstance(value, str) and "{" not in value and "$" not in value else Unknown(str(value), "placeholder")
+
+    @property
+    def service_account(self) -> str | Unknown:
+        """The ServiceAccount that the pod runs as: ``default`` where none is named, unknown where another object may name it."""
+        for field in ("serviceAccountName", "serviceAccount"):  # the second is the older name, which Spark and old manifests use
+            value = self.get(field)
+            if value is not None and value != "":
+                name = text_of(value)
+                return Unknown("", "null") if name is None else name
+        return Unknown("", "set elsewhere") if self.incomplete else "default"
+
+    @property
+    def mounts_token(self) -> bool | None:
+        """Whether the pod itself says that it gets a token for the API; None where it leaves that to its ServiceAccount.
+
+        A projected volume brings one whatever the pod says; a placeholder counts as no.
+        Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#opt-out-of-api-credential-automounting
+        """
+        sources = [mapping(one) for volume in self.volumes if volume.kind == "projected" for one in sequence(volume.source.get("sources"))]
+        if any("serviceAccountToken" in one and not mapping(one["serviceAccountToken"]).get("audience") for one in sources):
+            return True
+        value = self.get("automountServiceAccountToken")
+        return value if value is None or isinstance(value, bool) else False
 
     @property
     def resources(self) -> Mapping[str, Any]:

@@ -1,0 +1,1 @@
+"""Access to the API: roles and who is bound to them."""

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from auditor.live.nodes import Devices, Node, Taint, nodes_of
 from auditor.live.owners import Folding, controller_of, fold
-from auditor.live.pods import ContainerStatus, LivePod, live_pod
+from auditor.live.pods import ContainerStatus, LivePod, instant, live_pod, minutes_between
 
-__all__ = ["ContainerStatus", "Devices", "Folding", "LivePod", "Node", "Taint", "controller_of", "fold", "live_pod", "nodes_of"]
+__all__ = [
+    "ContainerStatus",
+    "Devices",
+    "Folding",
+    "LivePod",
+    "Node",
+    "Taint",
+    "controller_of",
+    "fold",
+    "instant",
+    "live_pod",
+    "minutes_between",
+    "nodes_of",
+]

@@ -188,6 +188,19 @@ class Node:
         """How many units of a resource a pod could still get."""
         return next((one.free for one in self.devices if one.key == key), 0)
 
+    @lazy
+    def requested(self) -> Mapping[str, Fraction]:
+        """What its pods request together, of every resource, as the scheduler counts it."""
+        total: dict[str, Fraction] = {}
+        for pod in self.pods:
+            for key, amount in pod.requests().items():
+                total[key] = total.get(key, Fraction(0)) + amount
+        return total
+
+    def spare(self, key: str) -> Fraction:
+        """What a pod could still request of CPU (cores), memory (bytes) or any other resource."""
+        return max(self.allocatable.get(key, Fraction(0)) - self.requested.get(key, Fraction(0)), Fraction(0))
+
     @property
     def physical_devices(self) -> int:
         """How many devices there are behind the units: the cloud's word for the machine, the driver's labels, else the units themselves.

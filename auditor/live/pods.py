@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from auditor.accelerators import WORDS
 from auditor.document import Document, ObjectRef, mapping, sequence
 from auditor.workload import PodTemplate, Workload
 
-__all__ = ["ContainerStatus", "LivePod", "instant", "live_pod"]
+__all__ = ["ContainerStatus", "LivePod", "instant", "live_pod", "minutes_between"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,10 @@ class LivePod:
         """The pod as rules see pods. It is derived anew each time: thousands of pods are in view."""
         return Workload(self.document).templates[0]
 
+    def requests(self) -> Mapping[str, Fraction]:
+        """What it requests of each resource, as the scheduler counts it. Derived anew each time, too."""
+        return {key: amount for key, amount in self.template().total_requests.items() if isinstance(amount, Fraction)}
+
 
 def live_pod(document: Document, root: ObjectRef) -> LivePod:
     """What is kept of a pod."""
@@ -154,6 +159,11 @@ def _statuses(status: Mapping[str, Any]) -> Iterator[ContainerStatus]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def minutes_between(start: datetime.datetime | None, now: datetime.datetime) -> float:
+    """Minutes from an instant up to now; 0 where it is not known, or not yet."""
+    return max((now - start).total_seconds() / 60, 0.0) if start else 0.0
 
 
 def instant(value: object) -> datetime.datetime | None:

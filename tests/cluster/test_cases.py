@@ -79,7 +79,9 @@ def case(request: pytest.FixtureRequest, testbed: Testbed) -> Iterator[Case]:
 
 
 def _made_ready(node: Document) -> bool:
-    return "mlaudit.test/stage" not in mapping(mapping(node.raw["metadata"]).get("annotations"))
+    """Whether kwok makes it ready for pods: not one whose status the case writes, and not a cordoned one."""
+    own = "mlaudit.test/stage" in mapping(mapping(node.raw["metadata"]).get("annotations"))
+    return not own and mapping(node.raw.get("spec")).get("unschedulable") is not True
 
 
 def _apply(testbed: Testbed, documents: list[Document]) -> None:

@@ -1,0 +1,163 @@
+"""A node has accelerators and no pod that asks for one.
+
+## Why it matters
+A node is paid for as long as it exists. Where nothing on it asks for an accelerator it could be given back, and usually nobody does: an
+autoscaler is told to leave it alone, one small pod without a GPU holds it, or its pool has a fixed size.
+
+## Bad
+```yaml live
+apiVersion: v1
+kind: Node
+metadata:
+  name: gpu-0  # finding
+  creationTimestamp: "2026-11-25T08:00:00Z"
+  labels: {cloud.google.com/gke-nodepool: h100, nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3}
+status:
+  capacity: {nvidia.com/gpu: "8", cpu: "96"}
+  allocatable: {nvidia.com/gpu: "8", cpu: "95"}
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-0
+  namespace: shop
+  annotations: {cluster-autoscaler.kubernetes.io/safe-to-evict: "false"}
+spec:
+  nodeName: gpu-0
+  containers: [{name: web, image: "nginx:1.29"}]
+status: {phase: Running}
+```
+
+## Good
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-1, creationTimestamp: "2026-11-25T08:00:00Z"}
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: train-0, namespace: team-a}
+spec:
+  nodeName: gpu-1
+  containers: [{name: main, image: "ghcr.io/example/train:2.0", resources: {limits: {nvidia.com/gpu: 8}}}]
+status: {phase: Running}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-just-started, creationTimestamp: "2026-11-25T11:30:00Z"}
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-cordoned, creationTimestamp: "2026-11-25T08:00:00Z"}
+spec: {unschedulable: true}
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Node
+metadata: {name: without-accelerators, creationTimestamp: "2026-11-25T08:00:00Z"}
+status:
+  capacity: {cpu: "8"}
+  allocatable: {cpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+```
+
+## When to ignore
+Where a node is kept warm on purpose, because a new one takes too long or might not be had.
+
+## References
+- https://karpenter.sh/docs/concepts/disruption/
+- https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md#what-types-of-pods-can-prevent-ca-from-removing-a-node
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from auditor.live import LivePod, Node, minutes_between
+from auditor.rule import COST, Options, Result, Severity, mapping, rule, skip
+from auditor.snapshot import Snapshot
+
+# Annotations by which a pod forbids an autoscaler to take its node away, with the value that does.
+PINS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
+# Annotations of nodes, likewise.
+KEPT = {"cluster-autoscaler.kubernetes.io/scale-down-disabled": "true", "karpenter.sh/do-not-disrupt": "true"}
+# Labels of capacity that is paid for whether it is used or not.
+COMMITTED = {"karpenter.sh/capacity-type": "reserved", "eks.amazonaws.com/capacityType": "CAPACITY_BLOCK"}
+NAMED = 3
+
+
+@rule(
+    "gpu-node-empty",
+    title="No pod on an accelerated node asks for an accelerator",
+    severity=Severity.MEDIUM,
+    profiles={COST},
+    live=True,
+    needs={"Node", "Pod"},
+    options={"minutes": 60},
+)
+def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
+    listing = snapshot.listing
+    if listing is None or not node.accelerated or not node.ready or node.cordoned or node.deleted:
+        return
+    if not snapshot.sees_all_pods:
+        yield skip("the pods of all namespaces")
+        return
+    age = minutes_between(node.created, listing.taken)
+    if age < options["minutes"] or any(devices.allocated for devices in node.devices) or _soon_taken(node, snapshot):
+        return
+    total = sum(devices.allocatable for devices in node.devices)
+    if not total:
+        return
+    what = f"{total} {node.devices[0].key}" + (f" ({node.product})" if node.product else "")
+    committed = any(node.labels.get(key) == value for key, value in COMMITTED.items())
+    yield node.fault(
+        f"has {what} that no pod asks for, {_age(age)} after it was created{_because(node)}",
+        at="metadata.name",
+        remediation="use it or give the commitment up: its capacity is reserved and paid for either way"
+        if committed
+        else "remove what holds it, and let the autoscaler take it away, or make its pool smaller",
+        severity=Severity.INFO if committed else None,
+    )
+
+
+def _soon_taken(node: Node, snapshot: Snapshot) -> bool:
+    """Whether a pod waits that fits, and that the scheduler has not looked at yet."""
+    return any(
+        pod.waiting_for_node and not pod.unschedulable and all(count <= node.free(key) for key, count in pod.accelerators.items())
+        for pod in snapshot.pods
+        if pod.accelerators
+    )
+
+
+def _because(node: Node) -> str:
+    """What keeps an autoscaler from taking the node away, as far as it can be seen."""
+    kept = next((key for key, value in KEPT.items() if node.annotations.get(key) == value), "")
+    pinned = [pod for pod in node.pods if _is_pinned(pod)]
+    if kept:
+        return f"; its annotation {kept} keeps it"
+    if pinned:
+        names = ", ".join(f"{pod.ref.namespace}/{pod.ref.name}" for pod in pinned[:NAMED])
+        return f"; {names}{' and more' if len(pinned) > NAMED else ''} may not be evicted from it"
+    return "" if node.pool else "; no label names a pool that an autoscaler could make smaller"
+
+
+def _is_pinned(pod: LivePod) -> bool:
+    annotations = mapping(mapping(pod.raw.get("metadata")).get("annotations"))
+    return not pod.by_daemon_set and any(annotations.get(key) == value for key, value in PINS.items())
+
+
+def _age(minutes: float) -> str:
+    hours = int(minutes // 60)
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else f"{int(minutes)} minutes"

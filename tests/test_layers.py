@@ -21,7 +21,7 @@ LAYERS = (
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
-    ("auditor.exposure", "auditor.redact", "auditor.rbac"),
+    ("auditor.exposure", "auditor.redact", "auditor.rbac", "auditor.placement"),
     ("auditor.rule",),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),
@@ -44,6 +44,7 @@ RULES_MAY_IMPORT = (
     "auditor.selectors",
     "auditor.credentials",
     "auditor.rbac",
+    "auditor.placement",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

@@ -1,0 +1,1 @@
+"""Places for pods: labels, taints and sizes of nodes."""

@@ -1,0 +1,176 @@
+"""Nodes with accelerators have no taint, so that any pod may be placed on them.
+
+## Why it matters
+The scheduler fills nodes with whatever fits. Without a taint, web servers and cron jobs land on the most expensive machines of the cluster,
+take the CPU that the accelerators need, and keep an autoscaler from ever giving such a node back.
+
+## Bad
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-0, labels: {cloud.google.com/gke-nodepool: h100}}
+spec:
+  taints: [{key: node.kubernetes.io/not-ready, effect: NoSchedule}]  # finding
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: cpu-0}
+status:
+  capacity: {cpu: "8"}
+  allocatable: {cpu: "8"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web-0, namespace: shop}
+spec:
+  nodeName: gpu-0
+  containers: [{name: web, image: "nginx:1.29"}]
+status: {phase: Running}
+```
+
+```yaml
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: gpu}
+spec:
+  template:
+    spec:  # finding
+      requirements:
+      - {key: karpenter.k8s.aws/instance-gpu-count, operator: Gt, values: ["0"]}
+```
+
+## Good
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-1}
+spec:
+  taints: [{key: nvidia.com/gpu, value: present, effect: NoSchedule}]
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: cpu-0}
+status:
+  capacity: {cpu: "8"}
+  allocatable: {cpu: "8"}
+---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: gpu}
+spec:
+  template:
+    spec:
+      taints: [{key: nvidia.com/gpu, effect: NoSchedule}]
+      requirements:
+      - {key: karpenter.k8s.aws/instance-category, operator: In, values: [g, p]}
+---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: anything}
+spec:
+  template:
+    spec:
+      requirements:
+      - {key: karpenter.k8s.aws/instance-category, operator: In, values: [c, m, g]}
+```
+
+## When to ignore
+Where every node of the cluster has accelerators, or an admission policy keeps other pods off.
+
+## References
+- https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#example-use-cases
+- https://learn.microsoft.com/azure/aks/best-practices-gpu
+- https://docs.aws.amazon.com/eks/latest/best-practices/aiml-compute.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from auditor.document import Document
+from auditor.live import LivePod, Node
+from auditor.rule import COST, RECOMMENDED, Fault, Result, Severity, mapping, rule, sequence, strings
+from auditor.snapshot import Snapshot, is_system_namespace
+
+# Requirements of a Karpenter NodePool that only instances with accelerators meet; the last one by its values.
+SELECTS_DEVICES = re.compile(
+    r"karpenter\.k8s\.aws/instance-(gpu|accelerator)-.*|karpenter\.azure\.com/sku-gpu-.*|karpenter\.k8s\.gcp/instance-gpu-.*"
+    r"|cloud\.google\.com/gke-accelerator|nvidia\.com/gpu.*"
+)
+CATEGORY = "karpenter.k8s.aws/instance-category"
+WITH_DEVICES = frozenset({"g", "p", "trn", "inf", "dl"})
+NAMED = 3
+
+
+@rule(
+    "gpu-nodes-untainted",
+    title="Nodes with accelerators take any pod",
+    severity=Severity.MEDIUM,
+    profiles={RECOMMENDED, COST},
+    needs={"Node", "Pod"},
+)
+def check(snapshot: Snapshot) -> Iterator[Result]:
+    pools: dict[str, list[Node]] = {}
+    accelerated = [node for node in snapshot.nodes if node.accelerated]
+    if len(accelerated) < len(snapshot.nodes):  # with GPUs everywhere, other pods have nowhere else to go
+        for node in accelerated:
+            if not any(taint.hard and not taint.condition for taint in node.taints):
+                pools.setdefault(node.pool or node.product, []).append(node)
+    for pool, nodes in sorted(pools.items()):
+        yield _of_nodes(pool, nodes)
+    for document in snapshot.by_kind("NodePool", "karpenter.sh"):
+        yield from _of_node_pool(document)
+
+
+def _of_nodes(pool: str, nodes: list[Node]) -> Fault:
+    """One finding for all nodes of a pool, at the first of them."""
+    others = [pod for node in nodes for pod in node.pods if _is_other(pod)]
+    names = ", ".join(node.name for node in nodes[:NAMED]) + (" …" if len(nodes) > NAMED else "")
+    which = f"{len(nodes)} nodes with accelerators ({names})" if len(nodes) > 1 else f"{names} has accelerators and"
+    have = "have" if len(nodes) > 1 else "has"
+    if others:
+        shown = ", ".join(dict.fromkeys(f"{pod.root.namespace}/{pod.root.name}" for pod in others[: NAMED * 10]))
+        effect = f"{len(others)} pods without accelerators run there, of {shown[:120]}"
+    else:
+        effect = "any pod may be placed there"
+    where = f"on the pool {pool}" if nodes[0].pool else "on them"
+    return nodes[0].fault(
+        f"{which} {have} no taint of {'their' if len(nodes) > 1 else 'its'} own: {effect}",
+        at="spec.taints" if nodes[0].taints else "metadata.name",
+        remediation=f"set the taint `nvidia.com/gpu=present:NoSchedule` {where}, once the pods that need them tolerate it",
+        severity=None if others else Severity.LOW,
+    )
+
+
+def _is_other(pod: LivePod) -> bool:
+    """Whether a pod has no business on such a node: it uses no device, in whatever way, and no DaemonSet put it there."""
+    spec = mapping(pod.raw.get("spec"))
+    return not (pod.accelerators or pod.by_daemon_set or spec.get("resourceClaims") or is_system_namespace(pod.ref.namespace)) and (
+        not pod.template().has_accelerator_fraction
+    )
+
+
+def _of_node_pool(document: Document) -> Iterator[Fault]:
+    """A Karpenter NodePool that makes nodes with accelerators only, and gives them no taint."""
+    spec = mapping(mapping(mapping(document.raw.get("spec")).get("template")).get("spec"))
+    taints = [mapping(entry) for entry in sequence(spec.get("taints"))]
+    if any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in taints):
+        return
+    for entry in map(mapping, sequence(spec.get("requirements"))):
+        key, values = str(entry.get("key")), set(strings(entry.get("values")))
+        by_category = key == CATEGORY and entry.get("operator") == "In" and values and values <= WITH_DEVICES
+        if by_category or (SELECTS_DEVICES.fullmatch(key) and entry.get("operator") in ("In", "Exists", "Gt")):
+            yield Fault(
+                document,
+                ("spec", "template", "spec"),
+                f"makes nodes with accelerators ({key}) and gives them no taint: any pod may be placed there, or be what they are made for",
+                "add `taints: [{key: nvidia.com/gpu, effect: NoSchedule}]` under spec.template.spec",
+            )
+            return

@@ -49,11 +49,12 @@ class _Again(Exception):
     Attributes:
         fault: what is wrong.
         wait: the seconds that the server asks to wait; 0 where it does not say.
+        status: what the server answers; 0 where it does not.
     """
 
-    def __init__(self, fault: str, wait: float = 0) -> None:
+    def __init__(self, fault: str, wait: float = 0, status: int = 0) -> None:
         super().__init__(fault)
-        self.fault, self.wait = fault, wait
+        self.fault, self.wait, self.status = fault, wait, status
 
 
 class Connection:
@@ -81,25 +82,27 @@ class Connection:
         """The decoded answer to a GET.
 
         Raises:
-            Refused: the API server will not give it; trying again would not help.
+            Refused: the API server will not give it: it says no, or goes on failing at this one.
             Expired: the ``continue`` token has expired.
             SourceError: the server cannot be reached, does not speak the API, or does not answer in time.
         """
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        refusals = 0
-        for attempt in range(1, _TRIES + 1):
+        refusals, last = 0, _Again("")
+        for attempt in range(_TRIES):
+            if attempt:
+                self._sleep(max(last.wait, random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))), last.fault)
             try:
                 return self._once(url, accept)
             except _Again as again:
-                fault = again.fault
-                self._sleep(max(again.wait, random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))), fault)
+                last = again
             except Refused as refused:
                 refusals += 1
                 if refused.status != 403 or refusals == _REFUSALS:
                     raise
-                fault = refused.reason
-                self._sleep(_REFUSED_PAUSE, fault)
-        raise SourceError(f"{self.host}: {fault} (tried {_TRIES} times)", "try again later")
+                last = _Again(refused.reason, _REFUSED_PAUSE)
+        if last.status:  # an API of its own may be down behind the server: that is no reason to lose all others
+            raise Refused(last.status, f"{last.fault}, {_TRIES} times")
+        raise SourceError(f"{self.host}: {last.fault} (tried {_TRIES} times)", "try again later")
 
     def _once(self, url: str, accept: str) -> Any:
         import urllib3
@@ -133,7 +136,7 @@ class Connection:
             raise Expired
         if status in _RETRIED:
             after = response.headers.get("Retry-After", "")
-            raise _Again(f"the API server answers {status}", float(after) if after.isdigit() else 0)
+            raise _Again(f"the API server answers {status}", float(after) if after.isdigit() else 0, status)
         try:
             answer = json.loads(response.data)
         except ValueError:

@@ -80,9 +80,13 @@ class Listing:
     asked: frozenset[tuple[str, str]]
     requests: int
 
-    def complete_for(self, kind: str) -> bool:
-        """Whether every object of that kind, of whatever group, is in view (of `namespace`, where only that was read)."""
-        return any(asked == kind for _, asked in self.asked) and not any(missing.kind == kind for missing in self.not_listed)
+    def complete_for(self, kind: str, group: str | None = None) -> bool:
+        """Whether every object of that kind, of a group or of whatever group, is in view (of `namespace`, where only that was read)."""
+
+        def meant(one_group: str, one_kind: str) -> bool:
+            return one_kind == kind and group in (None, one_group)
+
+        return any(meant(*asked) for asked in self.asked) and not any(meant(one.group, one.kind) for one in self.not_listed)
 
     @property
     def whole(self) -> bool:

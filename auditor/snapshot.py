@@ -24,7 +24,7 @@ DEFAULT_KUBERNETES_VERSION = (1, 36)
 _CLUSTER_SCOPED = frozenset(
     {
         "Namespace", "PriorityClass", "WorkloadPriorityClass", "ClusterQueue", "StorageClass", "DeviceClass", "ClusterServingRuntime",
-        "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "Cohort", "ResourceFlavor", "IngressClass",
+        "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "Cohort", "ResourceFlavor", "IngressClass", "Queue",
     }
 )  # fmt: skip
 
@@ -161,8 +161,8 @@ class Snapshot:
             index.setdefault((document.ref.kind, document.ref.name), []).append(document)
         return index
 
-    def complete_for(self, kind: str, document: Document) -> bool:
-        """Whether an object of that kind which is not in view does not exist.
+    def complete_for(self, kind: str, document: Document, group: str | None = None) -> bool:
+        """Whether an object of that kind which is not in view does not exist; ``group`` tells kinds of the same name apart.
 
         A live cluster is complete for what could be listed. Files are complete for a kind only if they hold one of it where ``document``
         lives (for cluster-scoped kinds: in a folder above or below it), or if the user says so.
@@ -170,10 +170,10 @@ class Snapshot:
         if self.complete:
             return True
         if self.listing is not None:
-            return self.listing.complete_for(kind)
+            return self.listing.complete_for(kind, group)
         if kind in _CLUSTER_SCOPED:
-            return any(same_branch(document, other) for other in self.by_kind(kind))
-        return any(True for _ in self.beside(document, kind))
+            return any(same_branch(document, other) for other in self.by_kind(kind, group))
+        return any(True for _ in self.beside(document, kind, group))
 
     @lazy
     def namespaces(self) -> tuple[Namespace, ...]:

@@ -21,7 +21,7 @@ LAYERS = (
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
-    ("auditor.exposure", "auditor.redact", "auditor.rbac", "auditor.placement"),
+    ("auditor.exposure", "auditor.redact", "auditor.rbac", "auditor.placement", "auditor.queues", "auditor.quotas"),
     ("auditor.rule",),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),
@@ -45,6 +45,8 @@ RULES_MAY_IMPORT = (
     "auditor.credentials",
     "auditor.rbac",
     "auditor.placement",
+    "auditor.queues",
+    "auditor.quotas",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

@@ -185,11 +185,11 @@ On a cluster that one team has to itself: set the option `single_tenant`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
-from auditor.accelerators import device, is_accelerator_class
 from auditor.document import Document
+from auditor.queues import KAI, KUEUE, QueueName, cluster_queue_of, kueue_settings, queue_names
+from auditor.quotas import CLAIMED, Quota, device_keys, mentions_devices, quotas_beside, quotas_from_elsewhere
 from auditor.rule import (
     MULTI_TENANT,
     PRODUCTION,
@@ -203,17 +203,12 @@ from auditor.rule import (
     Severity,
     mapping,
     rule,
-    sequence,
     skip,
 )
 from auditor.snapshot import Namespace, Snapshot, is_system_namespace
 from auditor.workload import Workload
 
 _TEAM = re.compile(r"(.+/)?(team|tenant)")
-_DEVICES = ".deviceclass.resource.k8s.io/devices"
-_KUEUE = "kueue.x-k8s.io"
-_KAI_LABELS = ("kai.scheduler/queue", "runai/queue")
-_VOLCANO_ANNOTATION = "scheduling.volcano.sh/queue-name"
 _ALL_QUEUED = re.compile(r"^\s*manageJobsWithoutQueueName:\s*true\b", re.MULTILINE)
 
 
@@ -278,9 +273,9 @@ def _of_team(document: Document, snapshot: Snapshot) -> Iterator[Result]:
     if is_system_namespace(name) or not any(_TEAM.fullmatch(key) for key in labels):
         return
     quotas = snapshot.by_kind("ResourceQuota", "") if snapshot.complete else snapshot.beside(document, "ResourceQuota", "")
-    others = [key for quota in quotas if quota.ref.namespace not in ("", name) for key in _limits(_hard(quota, "hard"))]
-    own = (quota for quota in snapshot.by_kind("ResourceQuota", "") if quota.ref.namespace == name)
-    if not others or _from_elsewhere(name, snapshot) or any(_mentions(_hard(quota, "hard")) for quota in own):
+    others = [key for quota in quotas if quota.ref.namespace not in ("", name) for key in device_keys(Quota.read(quota, "spec"))]
+    own = (Quota.read(quota, "spec") for quota in snapshot.by_kind("ResourceQuota", "") if quota.ref.namespace == name)
+    if not others or any(map(mentions_devices, own)) or any(map(mentions_devices, quotas_from_elsewhere(name, snapshot))):
         return
     members = (workload for workload in snapshot.accelerated_workloads if workload.ref.namespace == name)
     if not any(_used(workload, snapshot) for workload in members):  # else it is judged by what it uses
@@ -305,47 +300,13 @@ def _used(workload: Workload, snapshot: Snapshot) -> list[str]:
         return []
     keys = {f"requests.{key}": None for template in workload.templates for key in template.accelerators}
     if any(snapshot.claims_accelerator(template) for template in workload.templates):
-        keys[f"<class>{_DEVICES}"] = None
+        keys[f"<class>{CLAIMED}"] = None
     return list(keys)
-
-
-# -- quotas -------------------------------------------------------------------------------------------------------------------------------
 
 
 def _limited(name: str, document: Document, snapshot: Snapshot) -> bool:
     """Whether a quota speaks of accelerators; whether it names the right ones, and rightly, is for other rules."""
-    quotas = snapshot.beside(document, "ResourceQuota", "")
-    return any(_mentions(_hard(quota, "hard")) for quota in quotas) or _from_elsewhere(name, snapshot)
-
-
-def _from_elsewhere(name: str, snapshot: Snapshot) -> bool:
-    """Whether a Kubeflow Profile gives the namespace a quota, or OpenShift has one over several namespaces."""
-    profiles = (profile for profile in snapshot.by_kind("Profile", "kubeflow.org") if profile.ref.name == name)
-    return any(_mentions(_hard(profile, "resourceQuotaSpec", "hard")) for profile in profiles) or any(
-        _mentions(_hard(quota, "quota", "hard")) for quota in snapshot.by_kind("ClusterResourceQuota", "quota.openshift.io")
-    )
-
-
-def _mentions(hard: Mapping[str, Any]) -> bool:
-    return any(_is_limit(key) or device(key.removeprefix("limits.")) for key in hard)
-
-
-def _limits(hard: Mapping[str, Any]) -> list[str]:
-    """The keys that limit accelerators."""
-    return [key for key in hard if _is_limit(key)]
-
-
-def _is_limit(key: str) -> bool:
-    if key.startswith("requests."):
-        return device(key.removeprefix("requests.")) is not None
-    return key.endswith(_DEVICES) and is_accelerator_class(key.removesuffix(_DEVICES))
-
-
-def _hard(document: Document, *path: str) -> Mapping[str, Any]:
-    node: object = document.raw.get("spec")
-    for step in path:
-        node = mapping(node).get(step)
-    return mapping(node)
+    return any(map(mentions_devices, (*quotas_beside(document, snapshot), *quotas_from_elsewhere(name, snapshot))))
 
 
 # -- queues -------------------------------------------------------------------------------------------------------------------------------
@@ -354,50 +315,31 @@ def _hard(document: Document, *path: str) -> Mapping[str, Any]:
 def _held_by_queue(workload: Workload, keys: list[str], snapshot: Snapshot) -> bool | None:
     """Whether a queue limits the devices of a workload; None where the queue is not in view."""
     devices = {key.removeprefix("requests.") for key in keys}
-    labels = [workload.labels, *(template.labels for template in workload.templates)]
-    kai = next((found[key] for found in labels for key in _KAI_LABELS if isinstance(found.get(key), str)), None)
-    if kai is not None:
-        gpus = _queue(kai, "scheduling.run.ai", snapshot)
-        bounds = None if gpus is None else mapping(_hard(gpus, "resources").get("gpu"))
-        return None if bounds is None else any(isinstance(bounds.get(k), int | float) and bounds[k] >= 0 for k in ("quota", "limit"))
-    volcano = workload.annotations.get(_VOLCANO_ANNOTATION) or (
-        workload.framework == "volcano" and (workload.spec.get("queue") or "default")
-    )
-    if isinstance(volcano, str):
-        queue = _queue(volcano, "scheduling.volcano.sh", snapshot)
-        return None if queue is None else devices <= {*_hard(queue, "capability"), *_hard(queue, "deserved")}
-    return _held_by_kueue(workload, devices, snapshot)
-
-
-def _held_by_kueue(workload: Workload, devices: set[str], snapshot: Snapshot) -> bool | None:
-    name = workload.labels.get(f"{_KUEUE}/queue-name")
-    local = snapshot.get("LocalQueue", name if isinstance(name, str) else "default", workload.document, _KUEUE)
-    if local is None:
-        return (
-            None
-            if isinstance(name, str)
-            else any(True for _ in snapshot.beside(workload.document, "LocalQueue", _KUEUE)) and _all_queued(snapshot)
-        )
-    target = _hard(local).get("clusterQueue")
-    cluster = snapshot.get("ClusterQueue", target, workload.document, _KUEUE) if isinstance(target, str) else None
-    if cluster is None:
+    named = next(iter(queue_names(workload)), None)
+    if named is None or named.group == KUEUE:
+        return _held_by_kueue(workload, named, devices, snapshot)
+    queue = next((queue for queue in snapshot.by_kind("Queue", named.group) if queue.ref.name == named.name), None)
+    if queue is None:
         return None
-    groups = (mapping(group).get("coveredResources") for group in sequence(_hard(cluster).get("resourceGroups")))
-    return devices <= {str(resource) for covered in groups for resource in sequence(covered)}
+    spec = mapping(queue.raw.get("spec"))
+    if named.group == KAI:
+        bounds = mapping(mapping(spec.get("resources")).get("gpu"))
+        return any(isinstance(bounds.get(key), int | float) and bounds[key] >= 0 for key in ("quota", "limit"))
+    return devices <= {*mapping(spec.get("capability")), *mapping(spec.get("deserved"))}
+
+
+def _held_by_kueue(workload: Workload, named: QueueName | None, devices: set[str], snapshot: Snapshot) -> bool | None:
+    local = snapshot.get("LocalQueue", named.name if named else "default", workload.document, KUEUE)
+    if local is None:
+        beside = any(True for _ in snapshot.beside(workload.document, "LocalQueue", KUEUE))
+        return None if named else beside and _all_queued(snapshot)
+    cluster = cluster_queue_of(local, snapshot)
+    return None if cluster is None else devices <= cluster.covered
 
 
 def _all_queued(snapshot: Snapshot) -> bool:
     """Whether Kueue is configured to hold back jobs that name no queue."""
-    if any(config.raw.get("manageJobsWithoutQueueName") is True for config in snapshot.by_kind("Configuration", f"config.{_KUEUE}")):
-        return True
-    texts = (
-        text
-        for config in snapshot.by_kind("ConfigMap", "")
-        if "kueue" in config.ref.name
-        for text in mapping(config.raw.get("data")).values()
+    configurations = snapshot.by_kind("Configuration", f"config.{KUEUE}")
+    return any(config.raw.get("manageJobsWithoutQueueName") is True for config in configurations) or bool(
+        _ALL_QUEUED.search(kueue_settings(snapshot))
     )
-    return any(isinstance(text, str) and _ALL_QUEUED.search(text) for text in texts)
-
-
-def _queue(name: str, group: str, snapshot: Snapshot) -> Document | None:
-    return next((queue for queue in snapshot.by_kind("Queue", group) if queue.ref.name == name), None)

@@ -1,0 +1,1 @@
+"""Queues that workloads wait in."""

@@ -14,11 +14,22 @@ from typing import Any
 
 from auditor.document import Document, Path, Unknown, mapping, sequence
 from auditor.quantity import Quantity
-from auditor.snapshot import Snapshot, listed, same_branch
+from auditor.snapshot import Snapshot, listed, same_branch, same_namespace
 from auditor.workload import Workload
 from auditor.workload.values import amount
 
-__all__ = ["KAI", "KUEUE", "VOLCANO", "ClusterQueue", "FlavorQuota", "QueueName", "cluster_queue_of", "kueue_settings", "queue_names"]
+__all__ = [
+    "KAI",
+    "KUEUE",
+    "VOLCANO",
+    "ClusterQueue",
+    "FlavorQuota",
+    "QueueName",
+    "cluster_queue_of",
+    "kueue_settings",
+    "local_queue",
+    "queue_names",
+]
 
 KUEUE, VOLCANO, KAI = "kueue.x-k8s.io", "scheduling.volcano.sh", "scheduling.run.ai"
 _KUEUE_LABEL = f"{KUEUE}/queue-name"
@@ -220,19 +231,29 @@ def _known(value: Quantity | Unknown) -> Fraction:
     return value
 
 
+def local_queue(name: str, document: Document, snapshot: Snapshot) -> Document | None:
+    """The LocalQueue that a workload reaches by its name; None where none is in view, or where several are equally near."""
+    found = [queue for queue in snapshot.by_kind("LocalQueue", KUEUE) if queue.ref.name == name and same_namespace(document, queue)]
+    return _nearest(found, document)
+
+
 def cluster_queue_of(local: Document, snapshot: Snapshot) -> ClusterQueue | None:
     """The ClusterQueue that a LocalQueue leads to; None where none is in view, or where several of that name are equally near."""
     name = mapping(local.raw.get("spec")).get("clusterQueue")
-    found = [queue for queue in snapshot.by_kind("ClusterQueue", KUEUE) if queue.ref.name == name]
-    for near in (
-        lambda queue: queue.file == local.file,
-        lambda queue: queue.folder == local.folder,
-        lambda queue: same_branch(local, queue),
-    ):
-        nearest = [queue for queue in found if near(queue)]
-        if nearest:
-            return ClusterQueue(nearest[0]) if len(nearest) == 1 else None
-    return ClusterQueue(found[0]) if len(found) == 1 else None
+    found = _nearest([queue for queue in snapshot.by_kind("ClusterQueue", KUEUE) if queue.ref.name == name], local)
+    return None if found is None else ClusterQueue(found)
+
+
+def _nearest(found: list[Document], document: Document) -> Document | None:
+    """The one object in the same file, else in the same folder, else above or below it, else anywhere; None where there are several."""
+    levels = (
+        [other for other in found if other.file == document.file],
+        [other for other in found if other.folder == document.folder],
+        [other for other in found if same_branch(document, other)],
+        found,
+    )
+    nearest = next((level for level in levels if level), [])
+    return nearest[0] if len(nearest) == 1 else None
 
 
 def kueue_settings(snapshot: Snapshot) -> str:

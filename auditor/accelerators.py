@@ -40,8 +40,9 @@ _DEVICES: tuple[tuple[str, str, bool, bool, bool], ...] = (
     (r"nvidia\.com/[\w.-]+\.shared", "nvidia", True, False, True),
     (r"nvidia\.com/(gpu|pgpu)", "nvidia", False, False, True),
     (r"volcano\.sh/vgpu-number", "nvidia", True, False, True),
-    (r"amd\.com/gpu([.-][\w.-]+)?", "amd", False, False, True),
-    (r"gpu\.intel\.com/(i915|xe|dxg)[\w.-]*", "intel", False, False, True),
+    (r"amd\.com/gpu([.-][\w.-]+)?|amd\.com/spx_nps\d", "amd", False, False, True),
+    (r"amd\.com/(dpx|tpx|qpx|cpx)_nps\d", "amd", False, True, True),
+    (r"gpu\.intel\.com/(i915|xe|dxg)(?!_monitoring)[\w.-]*", "intel", False, False, True),
     (r"npu\.intel\.com/accel", "intel", False, False, False),
     (r"habana\.ai/gaudi", "habana", False, False, False),
     (r"google\.com/tpu", "google", False, False, False),
@@ -133,12 +134,14 @@ def _edits(one: str, other: str) -> int:
     return row[-1]
 
 
-_CLASS = re.compile(r"(^|[.-])(gpu|mig|tpu|vfio)([.-]|$)")
+_CLASS = re.compile(r"(^|[.-])(gpu|mig|tpu|npu|gaudi|neuron|vfio)([.-]|$)")
 
 
 def is_accelerator_class(device_class: str) -> bool:
     """Whether a DRA DeviceClass stands for an accelerator. IMEX channels, compute domains and network classes do not.
 
-    Source: https://github.com/NVIDIA/k8s-dra-driver-gpu (``gpu.nvidia.com``, ``mig.nvidia.com``; ``compute-domain-*`` are channels)
+    Sources: https://github.com/NVIDIA/k8s-dra-driver-gpu (``gpu.nvidia.com``, ``mig.nvidia.com``; ``compute-domain-*`` are channels) ·
+    https://github.com/intel/intel-resource-drivers-for-kubernetes (``gpu.intel.com``, ``gaudi.intel.com``) · ``neuron.aws.com``:
+    https://awsdocs-neuron.readthedocs-hosted.com/en/latest/containers/neuron-dra.html
     """
     return _CLASS.search(device_class) is not None

@@ -11,7 +11,7 @@ from auditor.accelerators import WORDS, device, is_accelerator_class
 from auditor.document import Document, mapping, sequence
 from auditor.lazy import lazy
 from auditor.listing import Listing
-from auditor.live import Folding, LivePod, Node, fold, live_pod, nodes_of
+from auditor.live import Folding, LivePod, Node, fold, held_by_pod, live_pod, nodes_of
 from auditor.workload import PodTemplate, Role, Workload, is_workload
 
 __all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "listed", "same_branch", "same_namespace"]
@@ -192,7 +192,11 @@ class Snapshot:
     @lazy
     def pods(self) -> tuple[LivePod, ...]:
         """The pods of a live cluster, by namespace and name; none for files."""
-        pods = (live_pod(document, self._folding.root_of(document).ref) for document in self._pods_in_view)
+        held = held_by_pod(self.by_kind("ResourceClaim", "resource.k8s.io"))
+        pods = (
+            live_pod(document, self._folding.root_of(document).ref, held.get((document.ref.namespace, document.ref.name)))
+            for document in self._pods_in_view
+        )
         return tuple(sorted(pods, key=lambda pod: (pod.ref.namespace, pod.ref.name)))
 
     def pods_of(self, workload: Workload) -> tuple[LivePod, ...]:

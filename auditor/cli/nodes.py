@@ -114,8 +114,8 @@ def _devices(node: Node, *, verbose: bool) -> Iterator[tuple[bool, Devices, str]
     for index, devices in enumerate(node.devices):
         held = Counter[ObjectRef]()
         for pod in node.pods:
-            if pod.accelerators.get(devices.key):
-                held[pod.root] += pod.accelerators[devices.key]
+            if pod.devices.get(devices.key):
+                held[pod.root] += pod.devices[devices.key]
         ordered = sorted(held.items(), key=lambda entry: (-entry[1], entry[0]))
         shown = ordered if verbose else ordered[:_HOLDERS]
         lines = [f"{count} {_name(ref)}" for ref, count in shown]
@@ -149,7 +149,7 @@ def _waiting(snapshot: Snapshot) -> list[tuple[ObjectRef, list[LivePod]]]:
     """Pods without a node that want accelerators, by the object that a person edits."""
     found: dict[ObjectRef, list[LivePod]] = {}
     for pod in snapshot.pods:
-        if pod.waiting_for_node and pod.accelerators:
+        if pod.waiting_for_node and pod.devices:
             found.setdefault(pod.root, []).append(pod)
     return sorted(found.items())
 
@@ -163,7 +163,7 @@ def _why(pods: Iterable[LivePod]) -> str:
 def _counts(pods: Iterable[LivePod]) -> str:
     total = Counter[str]()
     for pod in pods:
-        total.update(pod.accelerators)
+        total.update(pod.devices)
     return ", ".join(f"{count} {key}" for key, count in sorted(total.items()))
 
 
@@ -206,7 +206,7 @@ def _fields(snapshot: Snapshot) -> dict[str, Any]:
                     }
                     for one in node.devices
                 ],
-                "pods": [_pod(pod) for pod in node.pods if pod.accelerators],
+                "pods": [_pod(pod) for pod in node.pods if pod.devices],
             }
             for node in snapshot.nodes
         ],
@@ -221,5 +221,5 @@ def _pod(pod: LivePod) -> dict[str, Any]:
         "name": pod.ref.name,
         "phase": pod.phase,
         "root": {"kind": root.kind, "name": root.name, "group": root.group},
-        "accelerators": dict(pod.accelerators),
+        "accelerators": dict(pod.devices),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auditor.live.dynamic import Offer, held_by_pod
 from auditor.live.nodes import Devices, Node, Taint, nodes_of
 from auditor.live.owners import Folding, controller_of, fold
 from auditor.live.pods import ContainerStatus, LivePod, instant, live_pod, minutes_between
@@ -12,9 +13,11 @@ __all__ = [
     "Folding",
     "LivePod",
     "Node",
+    "Offer",
     "Taint",
     "controller_of",
     "fold",
+    "held_by_pod",
     "instant",
     "live_pod",
     "minutes_between",

@@ -1,45 +1,49 @@
 """Nodes with their accelerators: how many there are, may be used, are taken, and are free.
 
-Sources: https://kubernetes.io/docs/concepts/architecture/nodes/ · labels of the GPU feature discovery:
-https://github.com/NVIDIA/k8s-device-plugin · of clouds: https://cloud.google.com/kubernetes-engine/docs/concepts/spot-vms,
-https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html, https://karpenter.sh/docs/concepts/nodepools/,
-https://learn.microsoft.com/azure/aks/spot-node-pool
+Sources: https://kubernetes.io/docs/concepts/architecture/nodes/ · labels of clouds:
+https://cloud.google.com/kubernetes-engine/docs/concepts/spot-vms, https://karpenter.sh/docs/concepts/nodepools/,
+https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html, https://learn.microsoft.com/azure/aks/spot-node-pool
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Unpack
 
-from auditor.accelerators import device, is_accelerator_class
+from auditor.accelerators import device
 from auditor.document import Document, Path, mapping, parse_path, sequence
 from auditor.errors import QuantityError
 from auditor.finding import Fault, FaultDetails
 from auditor.lazy import lazy
+from auditor.live.dynamic import Offer, offers
+from auditor.live.hardware import is_shared, physical_devices, sharing_of
 from auditor.live.pods import LivePod, instant
 from auditor.quantity import parse_quantity
 
 __all__ = ["Devices", "Node", "Taint", "nodes_of"]
 
 _POOLS = (
-    "karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup", "cloud.google.com/gke-nodepool", "kubernetes.azure.com/agentpool", "agentpool",
-    "node.openshift.io/machine-set", "kops.k8s.io/instancegroup",
+    "karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup", "alpha.eksctl.io/nodegroup-name", "cloud.google.com/gke-nodepool",
+    "kubernetes.azure.com/agentpool", "agentpool", "doks.digitalocean.com/node-pool", "node.openshift.io/machine-set",
+    "kops.k8s.io/instancegroup",
 )  # fmt: skip
 _PRODUCTS = (
-    "nvidia.com/gpu.product", "amd.com/gpu.product-name", "cloud.google.com/gke-accelerator", "cloud.google.com/gke-tpu-accelerator",
-    "karpenter.k8s.aws/instance-gpu-name", "karpenter.azure.com/sku-gpu-name", "kubernetes.azure.com/accelerator",
-    "gpu.intel.com/product",
+    "nvidia.com/gpu.product", "amd.com/gpu.product-name", "beta.amd.com/gpu.product-name", "gpu.intel.com/product",
+    "cloud.google.com/gke-accelerator", "cloud.google.com/gke-tpu-accelerator", "karpenter.k8s.aws/instance-gpu-name",
+    "karpenter.k8s.aws/instance-accelerator-name", "karpenter.azure.com/sku-gpu-name", "karpenter.k8s.gcp/instance-gpu-name",
+    "k8s.amazonaws.com/accelerator", "kubernetes.azure.com/accelerator",
 )  # fmt: skip
 _SPOT = {
     "karpenter.sh/capacity-type": "spot", "eks.amazonaws.com/capacityType": "SPOT", "cloud.google.com/gke-spot": "true",
     "cloud.google.com/gke-preemptible": "true", "cloud.google.com/gke-provisioning": "spot",
     "kubernetes.azure.com/scalesetpriority": "spot", "node.kubernetes.io/lifecycle": "spot",
 }  # fmt: skip
-_COUNTS = ("karpenter.k8s.aws/instance-gpu-count", "karpenter.azure.com/sku-gpu-count", "karpenter.k8s.gcp/instance-gpu-count")
-_SLICES_OF_A_GPU = 7  # of MIG: https://docs.nvidia.com/datacenter/tesla/mig-user-guide/
+# Resources that count the same chips: the second is another name of the first, the third counts their cores.
+# https://awsdocs-neuron.readthedocs-hosted.com/en/latest/containers/kubernetes-getting-started.html
+_CHIPS, _CHIPS_BEFORE, _CORES = (f"aws.amazon.com/{name}" for name in ("neuron", "neurondevice", "neuroncore"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,9 @@ class Devices:
     """One sort of accelerator of a node, in units of its resource (which are shares where devices are shared).
 
     Attributes:
-        key: resource name, or the name of the DRA driver.
+        key: resource name, or the name of the DRA driver, which has no slash. What a driver offers is counted in whole devices.
         capacity: what the node has.
-        allocatable: what may be used of it: less where devices are unhealthy.
+        allocatable: what may be used of it: less where devices are unhealthy, or tainted by their driver.
         allocated: what pods hold that are bound to the node and not finished.
     """
 
@@ -94,14 +98,14 @@ class Node:
         name: its name.
         labels: its labels.
         pods: bound to it and not finished.
-        claimed: by DRA driver, how many devices it has and how many of them are allocated to claims.
+        offers: what DRA drivers offer on it.
     """
 
-    def __init__(self, document: Document, pods: Iterable[LivePod], claimed: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(self, document: Document, pods: Iterable[LivePod], offers: Iterable[Offer] = ()) -> None:
         self.document = document
         self.name = document.ref.name
         self.pods = tuple(pods)
-        self._claimed = claimed
+        self.offers = tuple(offers)
         raw = document.raw
         metadata, spec, status = (mapping(raw.get(field)) for field in ("metadata", "spec", "status"))
         self.labels: Mapping[str, str] = {key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)}
@@ -149,32 +153,43 @@ class Node:
 
     @property
     def product(self) -> str:
-        """The accelerator's model, as a label names it."""
-        return self._first(_PRODUCTS)
+        """The accelerator's model, as a label or a DRA driver names it."""
+        return self._first(_PRODUCTS) or next((offer.product for offer in self.offers if offer.product), "")
 
     @property
     def sharing(self) -> str:
-        """How a device is shared: ``time-slicing``, ``mps``, ``mig``, or empty."""
-        strategy = self.labels.get("nvidia.com/gpu.sharing-strategy", "")
-        if strategy in ("time-slicing", "mps"):
-            return strategy
-        partitioned = any(known.partition for key in self.capacity if (known := device(key)) is not None)
-        return "mig" if partitioned or self.labels.get("nvidia.com/mig.strategy") == "single" else ""
+        """How devices are shared: ``time-slicing``, ``mps``, ``hami``, ``mig``, ``partitions``, two of them joined by `` + ``, or empty."""
+        cut = any(offer.partitioned for offer in self.offers)
+        return sharing_of(self._units, self.labels, self.annotations, partitioned=cut)
+
+    @property
+    def shared(self) -> bool:
+        """Its units are shares of devices, without hardware between them: two units may be one device."""
+        return is_shared(self.sharing)
 
     def _first(self, keys: Iterable[str]) -> str:
         return next((self.labels[key] for key in keys if self.labels.get(key)), "")
 
     @lazy
     def devices(self) -> tuple[Devices, ...]:
-        """Its accelerators by resource name, then by DRA driver."""
+        """Its accelerators by resource name, then by DRA driver; no device twice where it has several names."""
         taken: dict[str, int] = {}
         for pod in self.pods:
             for key, count in pod.accelerators.items():
                 taken[key] = taken.get(key, 0) + count
-        keys = sorted(key for key in {*self.capacity, *self.allocatable} if device(key) is not None)
+        if self._cores_of_a_chip:
+            taken[_CHIPS] = taken.get(_CHIPS, 0) + taken.get(_CHIPS_BEFORE, 0) + math.ceil(taken.get(_CORES, 0) / self._cores_of_a_chip)
+        aliases = (_CHIPS_BEFORE, _CORES) if self._cores_of_a_chip else ()
+        keys = sorted(key for key in {*self.capacity, *self.allocatable} if device(key) is not None and key not in aliases)
         found = [Devices(key, self._whole(self.capacity, key), self._whole(self.allocatable, key), taken.get(key, 0)) for key in keys]
         found = [one for one in found if one.capacity or one.allocated]
-        return (*found, *(Devices(driver, total, total, used) for driver, (total, used) in sorted(self._claimed.items()) if total))
+        return (*found, *(Devices(offer.driver, offer.devices, offer.usable, offer.taken) for offer in self.offers))
+
+    @property
+    def _cores_of_a_chip(self) -> int:
+        """How many cores a Neuron chip of this node has, where it counts both; else 0."""
+        chips, cores = self._whole(self.capacity, _CHIPS), self._whole(self.capacity, _CORES)
+        return max(cores // chips, 1) if chips > 0 and {_CORES, _CHIPS_BEFORE} & self.capacity.keys() else 0
 
     def _whole(self, amounts: Mapping[str, Fraction], key: str) -> int:
         return int(amounts.get(key, 0))
@@ -186,6 +201,8 @@ class Node:
 
     def free(self, key: str) -> int:
         """How many units of a resource a pod could still get."""
+        if key in (_CHIPS_BEFORE, _CORES) and self._cores_of_a_chip:
+            return self.free(_CHIPS) * (self._cores_of_a_chip if key == _CORES else 1)
         return next((one.free for one in self.devices if one.key == key), 0)
 
     @lazy
@@ -201,22 +218,14 @@ class Node:
         """What a pod could still request of CPU (cores), memory (bytes) or any other resource."""
         return max(self.allocatable.get(key, Fraction(0)) - self.requested.get(key, Fraction(0)), Fraction(0))
 
-    @property
+    @lazy
     def physical_devices(self) -> int:
-        """How many devices there are behind the units: the cloud's word for the machine, the driver's labels, else the units themselves.
+        """How many devices there are behind the units; where labels leave it open, the least that there must be."""
+        return physical_devices(self._units, self.labels, self.annotations)
 
-        With MIG strategy ``single`` it is a lower bound: units × slices of each ÷ 7. With time-slicing and MPS ``gpu.replicas`` is the
-        number of units for each device.
-        """
-        for label in (*_COUNTS, "nvidia.com/gpu.count"):
-            text = self.labels.get(label, "")
-            if text.isdigit() and not (label == "nvidia.com/gpu.count" and self.labels.get("nvidia.com/mig.strategy") == "single"):
-                return int(text)
-        units = sum(one.capacity for one in self.devices)
-        slices, replicas = self.labels.get("nvidia.com/gpu.slices.gi", ""), self.labels.get("nvidia.com/gpu.replicas", "")
-        if self.labels.get("nvidia.com/mig.strategy") == "single" and slices.isdigit():
-            return math.ceil(units * int(slices) / _SLICES_OF_A_GPU)
-        return math.ceil(units / int(replicas)) if replicas.isdigit() and int(replicas) > 1 else units
+    @property
+    def _units(self) -> dict[str, int]:
+        return {one.key: one.capacity for one in self.devices}
 
     def fault(self, message: str, *, at: str | Path = "", **details: Unpack[FaultDetails]) -> Fault:
         """Something wrong at a field of this node; see `Container.fault`."""
@@ -248,36 +257,6 @@ def nodes_of(
     for pod in pods:
         if pod.placed:
             placed.setdefault(pod.node, []).append(pod)
-    offered = _offered(slices, claims)
+    offered = offers(slices, claims)
     ordered = sorted(documents, key=lambda document: document.ref.name)
-    return tuple(Node(document, placed.get(document.ref.name, ()), offered.get(document.ref.name, {})) for document in ordered)
-
-
-def _offered(slices: Iterable[Document], claims: Iterable[Document]) -> dict[str, dict[str, tuple[int, int]]]:
-    """By node and DRA driver, how many accelerators there are and how many are allocated.
-
-    A device is a whole one unless its attribute ``type`` says that it is a partition: parents and their partitions are offered side by
-    side. Source: https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/
-    """
-    taken = set(_allocated(claims))
-    found: dict[str, dict[str, tuple[int, int]]] = {}
-    for document in slices:
-        spec = mapping(document.raw.get("spec"))
-        node, driver, pool = spec.get("nodeName"), spec.get("driver"), mapping(spec.get("pool")).get("name")
-        if not isinstance(node, str) or not isinstance(driver, str) or not is_accelerator_class(driver):
-            continue
-        for one in map(mapping, sequence(spec.get("devices"))):
-            attributes = mapping(one.get("attributes")) or mapping(mapping(one.get("basic")).get("attributes"))
-            if mapping(attributes.get("type")).get("string", "gpu") != "gpu":
-                continue
-            total, used = found.setdefault(node, {}).get(driver, (0, 0))
-            found[node][driver] = (total + 1, used + ((driver, pool, one.get("name")) in taken))
-    return found
-
-
-def _allocated(claims: Iterable[Document]) -> Iterator[tuple[object, object, object]]:
-    """Driver, pool and name of every device that a claim holds."""
-    for claim in claims:
-        allocation = mapping(mapping(claim.raw.get("status")).get("allocation"))
-        for result in map(mapping, sequence(mapping(allocation.get("devices")).get("results"))):
-            yield result.get("driver"), result.get("pool"), result.get("device")
+    return tuple(Node(document, placed.get(document.ref.name, ()), offered.get(document.ref.name, ())) for document in ordered)

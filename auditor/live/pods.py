@@ -31,6 +31,7 @@ class ContainerStatus:
         restarts: how often it was started again.
         last_reason: why it ended the last time: ``OOMKilled``, ``Error``; empty where it never did.
         since: when it began to run, or ended; None where that is not said.
+        last_run: minutes that it ran the last time before it ended; None where it never did.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ContainerStatus:
     restarts: int
     last_reason: str
     since: datetime.datetime | None
+    last_run: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class LivePod:
         priority: resolved by admission; None where it is not set.
         accelerators: devices by resource name, as in `PodTemplate.accelerators`.
         containers: their states; init containers first.
+        claimed: devices that its claims hold (DRA), by driver; without those of claims that stand for a resource name.
     """
 
     document: Document
@@ -72,6 +75,7 @@ class LivePod:
     priority: int | None
     accelerators: Mapping[str, int]
     containers: tuple[ContainerStatus, ...]
+    claimed: Mapping[str, int]
 
     @property
     def ref(self) -> ObjectRef:
@@ -92,6 +96,11 @@ class LivePod:
     def placed(self) -> bool:
         """It is bound to a node and holds what it asked for there."""
         return bool(self.node) and not self.finished
+
+    @property
+    def devices(self) -> Mapping[str, int]:
+        """All accelerators that it holds or wants, by resource name or DRA driver."""
+        return {**self.accelerators, **self.claimed} if self.claimed else self.accelerators
 
     @property
     def waiting_for_node(self) -> bool:
@@ -118,8 +127,8 @@ class LivePod:
         return {key: amount for key, amount in self.template().total_requests.items() if isinstance(amount, Fraction)}
 
 
-def live_pod(document: Document, root: ObjectRef) -> LivePod:
-    """What is kept of a pod."""
+def live_pod(document: Document, root: ObjectRef, claimed: Mapping[str, int] | None = None) -> LivePod:
+    """What is kept of a pod; for the arguments see `LivePod`."""
     raw = document.raw
     metadata, spec, status = (mapping(raw.get(field)) for field in ("metadata", "spec", "status"))
     conditions = {str(one.get("type")): one for one in map(mapping, sequence(status.get("conditions")))}
@@ -141,20 +150,27 @@ def live_pod(document: Document, root: ObjectRef) -> LivePod:
         priority=priority if isinstance(priority, int) else None,
         accelerators=Workload(document).templates[0].accelerators if asks else {},
         containers=tuple(_statuses(status)),
+        claimed=claimed or {},
     )
 
 
 def _statuses(status: Mapping[str, Any]) -> Iterator[ContainerStatus]:
     for field, init in (("initContainerStatuses", True), ("containerStatuses", False)):
         for entry in map(mapping, sequence(status.get(field))):
-            state, details = next(((key, mapping(value)) for key, value in mapping(entry.get("state")).items()), ("", {}))
+            states = mapping(entry.get("state"))
+            state, details = next(((key, mapping(value)) for key, value in states.items() if value is not None), ("", {}))
             last = mapping(mapping(entry.get("lastState")).get("terminated"))
             restarts = entry.get("restartCount")
             since = details.get("finishedAt") or details.get("startedAt") or last.get("finishedAt")
             yield ContainerStatus(
                 _text(entry.get("name")), init, state, _text(details.get("reason")), _text(details.get("message")),
-                restarts if isinstance(restarts, int) else 0, _text(last.get("reason")), instant(since),
+                restarts if isinstance(restarts, int) else 0, _text(last.get("reason")), instant(since), _minutes_of(last),
             )  # fmt: skip
+
+
+def _minutes_of(ended: Mapping[str, Any]) -> float | None:
+    start, end = instant(ended.get("startedAt")), instant(ended.get("finishedAt"))
+    return minutes_between(start, end) if start and end else None
 
 
 def _text(value: object) -> str:

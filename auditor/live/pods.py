@@ -103,6 +103,13 @@ class LivePod:
         return {**self.accelerators, **self.claimed} if self.claimed else self.accelerators
 
     @property
+    def bound(self) -> datetime.datetime | None:
+        """When the scheduler bound it to its node; where nobody says, when its kubelet or the API server first saw it."""
+        conditions = map(mapping, sequence(mapping(self.raw.get("status")).get("conditions")))
+        placing = next((one for one in conditions if one.get("type") == "PodScheduled" and one.get("status") == "True"), {})
+        return instant(placing.get("lastTransitionTime")) or self.started or self.created
+
+    @property
     def waiting_for_node(self) -> bool:
         """The scheduler has not placed it yet."""
         return not self.node and self.phase in ("Pending", "")

@@ -57,6 +57,15 @@ def test_instants_are_in_utc() -> None:
     assert found.deleted == datetime.datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
+def test_when_it_was_bound() -> None:
+    created, started = ", creationTimestamp: '2026-11-24T09:00:00Z'", "startTime: '2026-11-25T10:00:05Z'"
+    scheduled = "conditions: [{type: PodScheduled, status: 'True', lastTransitionTime: '2026-11-25T10:00:00Z'}]"
+    assert pod(f"{scheduled}, {started}", metadata=created).bound == datetime.datetime(2026, 11, 25, 10, tzinfo=UTC)
+    assert pod(started, metadata=created).bound == datetime.datetime(2026, 11, 25, 10, 0, 5, tzinfo=UTC)
+    assert pod(scheduled.replace("'True'", "'False'"), metadata=created).bound == datetime.datetime(2026, 11, 24, 9, tzinfo=UTC)
+    assert pod().bound is None
+
+
 @pytest.mark.parametrize("value", [None, 3, "", "yesterday", "2026-13-01T00:00:00Z", []])
 def test_no_instant(value: Any) -> None:
     assert instant(value) is None

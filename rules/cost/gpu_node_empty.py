@@ -29,6 +29,30 @@ spec:
 status: {phase: Running}
 ```
 
+A DaemonSet that holds a device to watch it is no use of the node:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata:
+  name: gpu-0  # finding
+  creationTimestamp: "2026-11-25T08:00:00Z"
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: validator-x7k2p
+  namespace: gpu-operator
+  ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: validator, uid: set-1, controller: true}]
+spec:
+  nodeName: gpu-0
+  containers: [{name: main, image: "ghcr.io/example/validator:1.0", resources: {limits: {nvidia.com/gpu: 1}}}]
+status: {phase: Running}
+```
+
 ## Good
 ```yaml live
 apiVersion: v1
@@ -73,6 +97,38 @@ status:
   conditions: [{type: Ready, status: "True"}]
 ```
 
+A partition that a claim holds is a use of its GPU:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-2, creationTimestamp: "2026-11-25T08:00:00Z"}
+status:
+  capacity: {cpu: "96"}
+  allocatable: {cpu: "95"}
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceSlice
+metadata: {name: gpu-2-gpu.nvidia.com-x7k2p}
+spec:
+  driver: gpu.nvidia.com
+  nodeName: gpu-2
+  pool: {name: gpu-2, generation: 1, resourceSliceCount: 1}
+  devices:
+  - name: gpu-0
+    attributes: {type: {string: gpu}}
+    consumesCounters: [{counterSet: gpu-0, counters: {memory: {value: 80Gi}}}]
+  - name: gpu-0-mig-1g10gb-0
+    attributes: {type: {string: mig}}
+    consumesCounters: [{counterSet: gpu-0, counters: {memory: {value: 10Gi}}}]
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {name: small, namespace: team-a}
+status:
+  allocation: {devices: {results: [{request: gpu, driver: gpu.nvidia.com, pool: gpu-2, device: gpu-0-mig-1g10gb-0}]}}
+```
+
 ## When to ignore
 Where a node is kept warm on purpose, because a new one takes too long or might not be had.
 
@@ -96,6 +152,7 @@ KEPT = {"cluster-autoscaler.kubernetes.io/scale-down-disabled": "true", "karpent
 # Labels of capacity that is paid for whether it is used or not.
 COMMITTED = {"karpenter.sh/capacity-type": "reserved", "eks.amazonaws.com/capacityType": "CAPACITY_BLOCK"}
 NAMED = 3
+NEW_MINUTES = 10  # within which every scheduler has looked at a pod
 
 
 @rule(
@@ -114,16 +171,20 @@ def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
     if not snapshot.sees_all_pods:
         yield skip("the pods of all namespaces")
         return
+    if node.offers and not listing.complete_for("ResourceClaim", "resource.k8s.io"):
+        yield skip("the claims that hold its devices (ResourceClaim)")
+        return
     age = minutes_between(node.created, listing.taken)
-    if age < options["minutes"] or any(devices.allocated for devices in node.devices) or _soon_taken(node, snapshot):
+    if age < options["minutes"] or _in_use(node) or _soon_taken(node, snapshot):
         return
-    total = sum(devices.allocatable for devices in node.devices)
-    if not total:
+    usable = [devices for devices in node.devices if devices.allocatable]
+    if not usable:
         return
-    what = f"{total} {node.devices[0].key}" + (f" ({node.product})" if node.product else "")
+    what = ", ".join(f"{devices.allocatable} {devices.key}" for devices in usable)
+    names = ", ".join(filter(None, (node.product, f"{node.physical_devices} devices" if node.sharing else "")))
     committed = any(node.labels.get(key) == value for key, value in COMMITTED.items())
     yield node.fault(
-        f"has {what} that no pod asks for, {_age(age)} after it was created{_because(node)}",
+        f"has {what}{f' ({names})' if names else ''} that no pod asks for, {_age(age)} after it was created{_because(node)}",
         at="metadata.name",
         remediation="use it or give the commitment up: its capacity is reserved and paid for either way"
         if committed
@@ -132,13 +193,31 @@ def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
     )
 
 
+def _in_use(node: Node) -> bool:
+    """Whether something has a device there that no DaemonSet put on every node, or a claim does."""
+    return any(pod.devices and not pod.by_daemon_set for pod in node.pods) or any(offer.taken for offer in node.offers)
+
+
 def _soon_taken(node: Node, snapshot: Snapshot) -> bool:
     """Whether a pod waits that fits, and that the scheduler has not looked at yet."""
     return any(
-        pod.waiting_for_node and not pod.unschedulable and all(count <= node.free(key) for key, count in pod.accelerators.items())
-        for pod in snapshot.pods
-        if pod.accelerators
+        all(count <= node.free(key) for key, count in pod.accelerators.items()) and (pod.accelerators or node.offers)
+        for pod in snapshot.derived(_unseen)
     )
+
+
+def _unseen(snapshot: Snapshot) -> tuple[LivePod, ...]:
+    """New pods that want accelerators, and that no scheduler has found too large yet and no gate holds back."""
+    now = snapshot.listing.taken if snapshot.listing else None
+    found = []
+    for pod in snapshot.pods:
+        spec = mapping(pod.raw.get("spec"))
+        wants = pod.accelerators or spec.get("resourceClaims")
+        if now is None or not wants or not pod.waiting_for_node or pod.unschedulable or spec.get("schedulingGates"):
+            continue
+        if minutes_between(pod.created, now) < NEW_MINUTES:
+            found.append(pod)
+    return tuple(found)
 
 
 def _because(node: Node) -> str:

@@ -68,6 +68,25 @@ spec:
     resources: {requests: {cpu: "200"}, limits: {nvidia.com/gpu: 1}}
 ```
 
+Shares of a device need not all be used:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: time-sliced, labels: {nvidia.com/gpu.sharing-strategy: time-slicing, nvidia.com/gpu.replicas: "10"}}
+status:
+  capacity: {nvidia.com/gpu: "10", cpu: "16", memory: 64Gi, pods: "110"}
+  allocatable: {nvidia.com/gpu: "10", cpu: "16", memory: 64Gi, pods: "110"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: notebook, namespace: team-a}
+spec:
+  containers:
+  - name: main
+    image: ghcr.io/example/notebook:2.0
+    resources: {requests: {cpu: "4", memory: 8Gi}, limits: {nvidia.com/gpu: 1}}
+```
+
 ## When to ignore
 Where the work really needs the CPUs, as decoding images does, and other workloads use the devices that are left with little CPU.
 
@@ -78,10 +97,11 @@ Where the work really needs the CPUs, as decoding images does, and other workloa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from auditor.accelerators import device
 from auditor.live import Node
 from auditor.live.scheduling import can_ever_fit, needs_of
 from auditor.quantity import format_bytes
@@ -128,12 +148,8 @@ def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Result]:
     ((key, count),) = template.accelerators.items()
     requests = template.total_requests
     host = {name: amount for name in HOST if isinstance(amount := requests.get(name), Fraction) and amount > 0}
-    needs = needs_of(template)
-    fits = [_fit(node, key, count, host) for node in snapshot.nodes if node.allocatable.get(key) and can_ever_fit(needs, [node])]
-    if not fits or not host:
-        return
-    best = min(fits, key=lambda fit: (fit.left, fit.node.name))
-    if best.left <= 0:
+    best = _best(template, [_fit(node, key, count, host) for node in snapshot.nodes if _counts(node, key)]) if host else None
+    if best is None or best.left <= 0:
         return
     asks = " and ".join(f"{_amount(name, amount)} of {name}" for name, amount in host.items())
     total = int(best.node.allocatable[key])
@@ -144,6 +160,19 @@ def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Result]:
         at="containers",
         remediation=f"ask for at most {fair} of {best.short} for {count} {key}, less what DaemonSets need on the node",
     )
+
+
+def _counts(node: Node, key: str) -> bool:
+    """Whether the node has such devices, rather than shares of them, of which some may well stay unused."""
+    known = device(key)
+    return bool(node.allocatable.get(key)) and not node.shared and not (known is not None and known.shared)
+
+
+def _best(template: PodTemplate, fits: Iterable[Fit]) -> Fit | None:
+    """The node on which the least is lost, of those that could take the pod."""
+    needs = needs_of(template)
+    ordered = sorted(fits, key=lambda fit: (fit.left, fit.node.name))
+    return next((fit for fit in ordered if can_ever_fit(needs, [fit.node])), None)
 
 
 def _fit(node: Node, key: str, count: int, host: dict[str, Fraction]) -> Fit:

@@ -56,6 +56,8 @@ status:
 apiVersion: v1
 kind: Node
 metadata: {name: cpu-0}
+spec:
+  taints: [{key: node.kubernetes.io/disk-pressure, effect: NoSchedule}]
 status:
   capacity: {cpu: "8"}
   allocatable: {cpu: "8"}
@@ -80,8 +82,27 @@ spec:
       - {key: karpenter.k8s.aws/instance-category, operator: In, values: [c, m, g]}
 ```
 
+Where other pods have nowhere else to go, a taint would keep them from running:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-0}
+status:
+  capacity: {nvidia.com/gpu: "1"}
+  allocatable: {nvidia.com/gpu: "1"}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: control-plane}
+spec:
+  taints: [{key: node-role.kubernetes.io/control-plane, effect: NoSchedule}]
+status:
+  capacity: {cpu: "8"}
+  allocatable: {cpu: "8"}
+```
+
 ## When to ignore
-Where every node of the cluster has accelerators, or an admission policy keeps other pods off.
+Where an admission policy keeps other pods off.
 
 ## References
 - https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#example-use-cases
@@ -96,6 +117,7 @@ from collections.abc import Iterator
 
 from auditor.document import Document
 from auditor.live import LivePod, Node
+from auditor.live.scheduling import is_passing
 from auditor.rule import COST, RECOMMENDED, Fault, Result, Severity, mapping, rule, sequence, strings
 from auditor.snapshot import Snapshot, is_system_namespace
 
@@ -118,43 +140,53 @@ NAMED = 3
 )
 def check(snapshot: Snapshot) -> Iterator[Result]:
     pools: dict[str, list[Node]] = {}
-    accelerated = [node for node in snapshot.nodes if node.accelerated]
-    if len(accelerated) < len(snapshot.nodes):  # with GPUs everywhere, other pods have nowhere else to go
-        for node in accelerated:
-            if not any(taint.hard and not taint.condition for taint in node.taints):
+    untainted = [node for node in snapshot.nodes if not any(taint.hard and not is_passing(taint) for taint in node.taints)]
+    if not all(node.accelerated for node in untainted):  # else other pods have nowhere else to go
+        for node in untainted:
+            if node.accelerated:
                 pools.setdefault(node.pool or node.product, []).append(node)
     for pool, nodes in sorted(pools.items()):
-        yield _of_nodes(pool, nodes)
+        yield _of_nodes(pool, nodes, snapshot)
     for document in snapshot.by_kind("NodePool", "karpenter.sh"):
         yield from _of_node_pool(document)
 
 
-def _of_nodes(pool: str, nodes: list[Node]) -> Fault:
+def _of_nodes(pool: str, nodes: list[Node], snapshot: Snapshot) -> Fault:
     """One finding for all nodes of a pool, at the first of them."""
-    others = [pod for node in nodes for pod in node.pods if _is_other(pod)]
+    others = [pod for node in nodes for pod in node.pods if _is_other(pod, snapshot)]
     names = ", ".join(node.name for node in nodes[:NAMED]) + (" …" if len(nodes) > NAMED else "")
-    which = f"{len(nodes)} nodes with accelerators ({names})" if len(nodes) > 1 else f"{names} has accelerators and"
+    devices = sum(node.physical_devices for node in nodes)
+    with_some = f"with {devices} accelerator{'' if devices == 1 else 's'}"
+    which = f"{len(nodes)} nodes {with_some} ({names})" if len(nodes) > 1 else f"{names}, {with_some},"
     have = "have" if len(nodes) > 1 else "has"
     if others:
-        shown = ", ".join(dict.fromkeys(f"{pod.root.namespace}/{pod.root.name}" for pod in others[: NAMED * 10]))
-        effect = f"{len(others)} pods without accelerators run there, of {shown[:120]}"
+        roots = list(dict.fromkeys(f"{pod.root.namespace}/{pod.root.name}" for pod in others))
+        shown = ", ".join(roots[:NAMED]) + (" …" if len(roots) > NAMED else "")
+        run = "1 pod without accelerators runs" if len(others) == 1 else f"{len(others)} pods without accelerators run"
+        effect = f"{run} there, of {shown}"
     else:
         effect = "any pod may be placed there"
     where = f"on the pool {pool}" if nodes[0].pool else "on them"
     return nodes[0].fault(
         f"{which} {have} no taint of {'their' if len(nodes) > 1 else 'its'} own: {effect}",
         at="spec.taints" if nodes[0].taints else "metadata.name",
-        remediation=f"set the taint `nvidia.com/gpu=present:NoSchedule` {where}, once the pods that need them tolerate it",
+        remediation=f"set the taint `{_taint(nodes[0])}` {where}, once the pods that need them tolerate it",
         severity=None if others else Severity.LOW,
     )
 
 
-def _is_other(pod: LivePod) -> bool:
-    """Whether a pod has no business on such a node: it uses no device, in whatever way, and no DaemonSet put it there."""
-    spec = mapping(pod.raw.get("spec"))
-    return not (pod.accelerators or pod.by_daemon_set or spec.get("resourceClaims") or is_system_namespace(pod.ref.namespace)) and (
-        not pod.template().has_accelerator_fraction
-    )
+def _taint(node: Node) -> str:
+    """What such a node is usually tainted with: the name of its resource, which admission plugins know, too."""
+    key = next((one.key for one in node.devices if "/" in one.key and not one.key.startswith("nvidia.com/")), "nvidia.com/gpu")
+    return f"{key}=present:NoSchedule"
+
+
+def _is_other(pod: LivePod, snapshot: Snapshot) -> bool:
+    """Whether a pod has no business on such a node: neither it nor its workload uses a device, and no DaemonSet put it there."""
+    if pod.devices or pod.by_daemon_set or is_system_namespace(pod.ref.namespace) or mapping(pod.raw.get("spec")).get("resourceClaims"):
+        return False
+    workload = snapshot.workload_of_pod(pod)
+    return not (pod.template().has_accelerator_fraction or (workload is not None and snapshot.asks_for_accelerator(workload)))
 
 
 def _of_node_pool(document: Document) -> Iterator[Fault]:

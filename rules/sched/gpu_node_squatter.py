@@ -134,6 +134,28 @@ spec:
 status: {phase: Running}
 ```
 
+Where no taint of the accelerators keeps pods off a node, it is not the workload's fault that it is there:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-0}
+spec: {taints: [{key: cloud.google.com/gke-spot, value: "true", effect: NoSchedule}]}
+status:
+  capacity: {nvidia.com/gpu: "8", cpu: "96"}
+  allocatable: {nvidia.com/gpu: "8", cpu: "96"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: render-0, namespace: media}
+spec:
+  nodeName: gpu-0
+  tolerations:
+  - {key: cloud.google.com/gke-spot, operator: Equal, value: "true", effect: NoSchedule}
+  - {key: dedicated, operator: Equal, value: media, effect: NoSchedule}
+  containers: [{name: main, image: "ghcr.io/example/render:1.0", resources: {requests: {cpu: "4"}}}]
+status: {phase: Running}
+```
+
 ## When to ignore
 For what has to be near the accelerators: loaders of data beside a training, caches of models.
 
@@ -149,7 +171,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from auditor.live import LivePod, Node
-from auditor.live.scheduling import tolerations_of
+from auditor.live.scheduling import is_passing, tolerations_of
 from auditor.quantity import format_bytes
 from auditor.rule import COST, RECOMMENDED, Confidence, Path, Result, Role, Severity, mapping, rule
 from auditor.selectors import Requirement, Selector, label_selector, node_terms
@@ -161,6 +183,8 @@ TAINTS = re.compile(
     r"(nvidia|amd)\.com/gpu|google\.com/tpu|habana\.ai/gaudi|aws\.amazon\.com/neuron(core|device)?|gpu\.intel\.com/.+|(nvidia-)?gpu"
 )
 BY_VALUE = {"sku": ("gpu",), "dedicated": ("gpu", "gpus")}
+# Keys of taints that say that the cloud may take a node away: they guard nothing that it has.
+SPOT = re.compile(r"spot|preemptible|scalesetpriority|capacity-?type|lifecycle", re.IGNORECASE)
 # Labels that only nodes with accelerators have.
 LABELS = re.compile(
     r"nvidia\.com/(gpu|mig|cuda)[.\w-]*|amd\.com/gpu[.\w-]*|cloud\.google\.com/gke-(accelerator|tpu)[\w-]*|k8s\.amazonaws\.com/accelerator"
@@ -186,7 +210,7 @@ def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Result]:
     if workload.ref.kind == "DaemonSet" or template.incomplete or _uses_devices(template, snapshot):
         return
     if snapshot.listing is None:
-        found = _by_toleration(template, TAINTS) or _by_label(template)
+        found = _by_toleration(template) or _by_label(template)
         if found is not None:
             at, how = found
             yield template.fault(
@@ -197,8 +221,7 @@ def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Result]:
         return
     nodes = snapshot.derived(_accelerated)
     placed = [(pod, nodes[pod.node]) for pod in workload.pods if pod.placed and pod.node in nodes]
-    guarded = [(pod, node) for pod, node in placed if any(taint.hard and not taint.condition for taint in node.taints)]
-    found = _by_label(template) or (_by_toleration(template, re.compile(".*")) if guarded else None)
+    found = _by_label(template) or _past_a_taint(template, [node for _, node in placed])
     if placed and found is not None:
         at, how = found
         yield template.fault(
@@ -220,17 +243,24 @@ def _uses_devices(template: PodTemplate, snapshot: Snapshot) -> bool:
     )
 
 
-def _by_toleration(template: PodTemplate, keys: re.Pattern[str]) -> tuple[Path, str] | None:
+def _by_toleration(template: PodTemplate) -> tuple[Path, str] | None:
+    """A toleration of a taint that nodes with accelerators have."""
     for index, toleration in enumerate(tolerations_of(template)):
         if TAINTS.fullmatch(toleration.key) or toleration.value in BY_VALUE.get(toleration.key, ()):
             return template.at("tolerations", index), f"tolerates the taint {toleration.key} of nodes that have some"
+    return None
+
+
+def _past_a_taint(template: PodTemplate, nodes: list[Node]) -> tuple[Path, str] | None:
+    """The toleration that lets it on one of these nodes, past a taint that guards more than what the cloud may take away."""
+    guards = dict.fromkeys(
+        taint for node in nodes for taint in node.taints if taint.hard and not is_passing(taint) and not SPOT.search(taint.key)
+    )
     for index, toleration in enumerate(tolerations_of(template)):
-        if (
-            keys.fullmatch(toleration.key)
-            and toleration.effect != "PreferNoSchedule"
-            and not toleration.key.startswith("node.kubernetes.io/")
-        ):
-            return template.at("tolerations", index), f"tolerates {f'the taint {toleration.key}' if toleration.key else 'every taint'}"
+        taint = next(filter(toleration.tolerates, guards), None)
+        if taint is not None:
+            what = f"the taint {taint}" if toleration.key else f"every taint, and so {taint},"
+            return template.at("tolerations", index), f"tolerates {what} of the nodes that have some"
     return None
 
 

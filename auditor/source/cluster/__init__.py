@@ -56,18 +56,19 @@ def read_cluster(
     listed: list[Resource] = []
     not_listed: list[NotListed] = []
 
-    def take(resources: Iterable[Resource]) -> None:
-        for resource, found in _listed(connection, list(resources), namespace, progress):
-            if isinstance(found, str):
-                not_listed.append(NotListed(resource.name, found, resource.group, resource.kind))
-            else:
+    def take(kinds: Collection[_Kind]) -> None:
+        for resource, found in _listed(connection, [served[kind] for kind in sorted(kinds)], namespace, progress):
+            kind = (resource.group, resource.kind)
+            if not isinstance(found, str):
                 documents.extend(found)
                 listed.append(resource)
+            elif kind in asked:
+                not_listed.append(NotListed(resource.name, found, *kind))
 
-    take(served[kind] for kind in sorted(asked & served.keys()))
-    owners = _unknown_owners(documents, served, asked)
-    asked |= owners
-    take(served[kind] for kind in sorted(owners))
+    take(asked & served.keys())
+    # What nobody can name in a role beforehand may be refused: its pods are there, and stand for it.
+    take(_unknown_owners(documents, served, asked))
+    asked.update((resource.group, resource.kind) for resource in listed)
     documents += _config_maps(connection, served, namespace)
     documents.sort(key=lambda document: (document.ref.kind, document.ref.namespace, document.ref.name, document.ref.group))
     taken = (now or datetime.datetime.now(datetime.UTC)).replace(microsecond=0)

@@ -15,17 +15,23 @@ if TYPE_CHECKING:
 # Kinds that live in no namespace; those of Kubernetes itself need no definition.
 _CLUSTER_SCOPED = frozenset(
     {
-        "AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "CiliumClusterwideNetworkPolicy", "ClusterPolicy", "ClusterQueue",
-        "ClusterResourceQuota", "ClusterServingRuntime", "ClusterTrainingRuntime", "ClusterWorkflowTemplate", "Cohort", "GPUCluster",
-        "GlobalNetworkPolicy", "NVIDIADriver", "NodeClaim", "NodePool", "Profile", "Queue", "ResourceFlavor", "SecurityContextConstraints",
-        "WorkloadPriorityClass",
+        "AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "CiliumClusterwideNetworkPolicy", "ClusterAdmissionPolicy",
+        "ClusterAnalysisTemplate", "ClusterPolicy", "ClusterQueue", "ClusterResourceQuota", "ClusterServingRuntime",
+        "ClusterStorageContainer", "ClusterTask", "ClusterTrainingRuntime", "ClusterWorkflowTemplate", "Cohort", "GPUCluster",
+        "GlobalNetworkPolicy", "K8sPSPPrivilegedContainer", "NVIDIADriver", "NodeClaim", "NodePool", "Profile", "Queue", "ResourceFlavor",
+        "SecurityContextConstraints", "ValidatingPolicy", "WorkloadPriorityClass",
     }
 )  # fmt: skip
+# Kinds whose name in paths is not formed as most are. Gatekeeper names the definition of a constraint after its kind in lower case:
+# https://open-policy-agent.github.io/gatekeeper/website/docs/howto
+_IRREGULAR = {"K8sPSPPrivilegedContainer": "k8spspprivilegedcontainer", "SecurityContextConstraints": "securitycontextconstraints"}
 
 
 def plural(kind: str) -> str:
-    """The name in paths, as most projects form it."""
+    """The name in paths: as most projects form it, or as the few form it that do not."""
     lower = kind.lower()
+    if kind in _IRREGULAR:
+        return _IRREGULAR[kind]
     if lower.endswith("y") and lower[-2] not in "aeiou":
         return f"{lower[:-1]}ies"
     return f"{lower}es" if lower.endswith(("s", "x", "ch")) else f"{lower}s"

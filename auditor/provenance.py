@@ -19,7 +19,7 @@ from typing import Any
 
 from auditor.document import Document, Path, along, mapping, sequence
 
-__all__ = ["LAST_APPLIED", "provenance_of", "set_by"]
+__all__ = ["LAST_APPLIED", "packed", "provenance_of", "set_by", "unpacked"]
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ADMISSION = "a default or an admission webhook"
@@ -38,7 +38,26 @@ def provenance_of(metadata: Mapping[str, Any]) -> bytes:
         with contextlib.suppress(ValueError, RecursionError):  # somebody wrote the annotation by hand: it shows nothing
             applied = _shape(json.loads(text))
     managers.sort(key=lambda manager: (manager[1], manager[0]))
-    return marshal.dumps([applied, managers]) if applied is not None or len(managers) > 1 else b""
+    return packed([applied, managers]) if applied is not None or len(managers) > 1 else b""
+
+
+def packed(kept: Any) -> bytes:
+    """What is kept, as bytes: the shape of what was applied, and managers, each with its name, a time and its fields; b"" for None.
+
+    Raises:
+        ValueError: it is something else, or nested too deeply.
+    """
+    if kept is None:
+        return b""
+    parts = list(sequence(kept))
+    if len(parts) != 2 or not isinstance(parts[1], list) or any(list(map(type, sequence(one))) != [str, str, dict] for one in parts[1]):
+        raise ValueError("that is not who set the fields of an object")
+    return marshal.dumps(parts)
+
+
+def unpacked(provenance: bytes) -> Any:
+    """What `packed` made bytes of."""
+    return marshal.loads(provenance) if provenance else None
 
 
 def _without_status(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,9 +72,28 @@ def _shape(value: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _read(provenance: bytes) -> tuple[Any, list[list[Any]]]:
+def _read(provenance: bytes) -> tuple[Any, list[list[Any]], frozenset[str]]:
+    """The shape of what was applied, the managers, and which of them stand for whoever wrote the object."""
     applied, managers = marshal.loads(provenance)
-    return applied, managers
+    authors = {name for name, _, fields in managers if _ANNOTATION in mapping(mapping(fields.get("f:metadata")).get("f:annotations"))}
+    if managers:
+        # The largest, not the earliest: a manager's time moves whenever it changes something, and whoever wrote an object owns most of it.
+        # Also beside the annotation, whose owner is left with nothing else once the object is applied on the server.
+        authors.add(max(managers, key=lambda manager: _weight(manager[2]))[0])
+    return applied, managers, frozenset(authors)
+
+
+_ANNOTATION = f"f:{LAST_APPLIED}"
+
+
+def _weight(fields: Mapping[str, Any]) -> int:
+    """How many fields there are in a set, at all depths."""
+    number, left = 0, [fields]
+    while left:
+        children = [child for child in left.pop().values() if isinstance(child, dict)]
+        number += len(children)
+        left += children
+    return number
 
 
 def set_by(document: Document, path: Path) -> str:
@@ -70,20 +108,18 @@ def set_by(document: Document, path: Path) -> str:
     nodes = along(document.raw, path)
     if nodes[-1] is None:
         return ""
-    applied, managers = _read(document.provenance)
+    applied, managers, authors = _read(document.provenance)
     owners = [name for name, _, fields in managers if _owns(fields, path, nodes)]
-    if applied is not None:
-        if _holds(applied, path, nodes):
-            return ""
-        others = [name for name in owners if not name.startswith("kubectl")]
-        return others[-1] if others else _ADMISSION
-    author = managers[0][0]  # the earliest: who created it
-    return owners[-1] if owners and author not in owners else ""
+    others = [name for name in owners if name not in authors]
+    if applied is None or _holds(applied, path, nodes):
+        # What was applied is no longer what is there, if whoever applied it does not own it any more: a new value takes a field away.
+        return others[-1] if others and len(others) == len(owners) else ""
+    return others[-1] if others else _ADMISSION
 
 
 def _owns(fields: Mapping[str, Any], path: Path, nodes: list[Any]) -> bool:
     """Whether a set of fields contains the one at ``path``. A field without entries of its own is owned whole."""
-    node: Any = fields
+    node = fields
     for step, value in zip(path, nodes[1:], strict=True):
         if not node:
             return True
@@ -93,7 +129,7 @@ def _owns(fields: Mapping[str, Any], path: Path, nodes: list[Any]) -> bool:
             key = f"f:{step}" if f"f:{step}" in node else None
         if key is None:
             return False
-        node = node[key]
+        node = mapping(node[key])
     return not node or "." in node
 
 

@@ -1,7 +1,8 @@
 """Snapshots: what was listed of a cluster, kept in a directory or one compressed file, to be judged later or elsewhere.
 
 A snapshot holds ``snapshot.json``, which says what was asked for and when, and ``objects/<resource>.jsonl`` with an object a line, as they
-were kept from the listing. The same listing gives the same bytes.
+were kept from the listing. The same listing gives the same bytes. The index counts the objects of each file, so that what is missing is
+missed: a snapshot without its pods would be a cluster without pods.
 """
 
 from __future__ import annotations
@@ -10,23 +11,28 @@ import datetime
 import gzip
 import io
 import json
-import marshal
 import os
+import re
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from auditor.document import Document, ObjectRef, mapping, sequence
+from auditor.document import Document, ObjectRef, mapping
 from auditor.errors import SourceError, UsageError
 from auditor.listing import Listing, NotListed, Resource
+from auditor.provenance import packed, unpacked
 
 __all__ = ["read_archive", "write_archive"]
 
 _FORMAT = 1
 _INDEX, _OBJECTS = "snapshot.json", "objects/"
+_MEMBER = re.compile(r"snapshot\.json|objects/[A-Za-z0-9][A-Za-z0-9.-]*\.jsonl")
 _LARGEST = 4 << 30  # bytes of one snapshot once it is unpacked; 10,000 pods take 60 MB
+_MOST = 10_000  # members; there is one for each kind
+_CHUNK = 1 << 20
 _COMPRESSED = (".tar.gz", ".tgz")
 _RETAKE = "take the snapshot again"
 
@@ -55,7 +61,7 @@ def write_archive(live: _Live, target: Path) -> None:
 def _write_folder(live: _Live, target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is there already and not an empty directory", "give a new one, or a name that ends in .tar.gz")
-    for name, content in _members(live):
+    for name, content in reversed(list(_members(live))):  # the index last: what was broken off has none
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -79,16 +85,22 @@ def _write_file(live: _Live, target: Path) -> None:
 
 def _members(live: _Live) -> Iterator[tuple[str, bytes]]:
     documents, listing = live
-    yield _INDEX, (json.dumps(_index(listing), indent=1, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
-    by_resource: dict[tuple[str, str], list[bytes]] = {}
+    by_file: dict[str, list[bytes]] = {}
     for document in documents:
         entry: dict[str, Any] = {"object": document.raw}
         if document.provenance:
-            entry["provenance"] = marshal.loads(document.provenance)
-        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        by_resource.setdefault((document.ref.group, document.ref.kind), []).append(line)
-    for (group, kind), lines in sorted(by_resource.items()):
-        yield f"{_OBJECTS}{kind}.{group}.jsonl" if group else f"{_OBJECTS}{kind}.jsonl", b"\n".join(lines) + b"\n"
+            entry["provenance"] = unpacked(document.provenance)
+        ref = document.ref
+        name = f"{_OBJECTS}{ref.kind}.{ref.group}.jsonl" if ref.group else f"{_OBJECTS}{ref.kind}.jsonl"
+        by_file.setdefault(name, []).append(_json(entry, separators=(",", ":")))
+    files = dict(sorted(by_file.items()))
+    yield _INDEX, _json(_index(listing) | {"objects": {name: len(lines) for name, lines in files.items()}}, indent=1) + b"\n"
+    for name, lines in files.items():
+        yield name, b"\n".join(lines) + b"\n"
+
+
+def _json(value: Any, **how: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, **how).encode("utf-8", "surrogatepass")
 
 
 def _index(listing: Listing) -> dict[str, Any]:
@@ -119,69 +131,129 @@ def read_archive(source: Path) -> _Live:
         raise UsageError(f"there is no snapshot {source}", "`mlaudit snapshot -o FILE.tar.gz` takes one")
     try:
         members = _folder(source) if source.is_dir() else _file(source)
-    except (OSError, tarfile.TarError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+    except OSError as error:
+        raise SourceError(f"the snapshot {source} cannot be read: {error.strerror or error}", _RETAKE) from None
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:  # tarfile does not check all that it reads
         raise SourceError(f"the snapshot {source} cannot be read: {error}", _RETAKE) from None
     if _INDEX not in members:
         raise SourceError(f"{source} is no snapshot: it holds no {_INDEX}", "`mlaudit snapshot -o FILE.tar.gz` takes one")
     try:
-        listing = _listing(json.loads(members.pop(_INDEX)))
-    except (ValueError, TypeError, KeyError) as error:
-        raise SourceError(f"{source}: {_INDEX} is damaged ({error})", _RETAKE) from None
+        index = json.loads(members[_INDEX])
+        known = _typed(index, dict).get("format")
+        if known == _FORMAT:
+            listing, objects = _listing(index), _counts(index)
+    except KeyError as error:
+        raise SourceError(f"{source}: {_INDEX} is damaged: it has no {error}", _RETAKE) from None
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise SourceError(f"{source}: {_INDEX} is damaged: {error}", _RETAKE) from None
+    if known != _FORMAT:
+        message = f"{source} has format {known!r:.20}, and this version of mlaudit reads format {_FORMAT}"
+        raise SourceError(message, "read it with the version that took it")
     documents: list[Document] = []
-    for name, content in members.items():
-        documents += _documents(content, f"{source}/{name}")
+    for name, count in objects.items():
+        found = list(_documents(members.get(name, b""), f"{source}/{name}"))
+        if len(found) != count:
+            raise SourceError(f"{source}/{name} is damaged: it holds {len(found)} of {count} objects", _RETAKE)
+        documents += found
     documents.sort(key=lambda document: (document.ref.kind, document.ref.namespace, document.ref.name, document.ref.group))
     return documents, listing
 
 
 def _folder(source: Path) -> dict[str, bytes]:
-    names = [source / _INDEX, *sorted((source / _OBJECTS).glob("*.jsonl"))]
-    return {str(path.relative_to(source).as_posix()): path.read_bytes() for path in names if path.is_file()}
+    paths = [source / _INDEX, *sorted((source / _OBJECTS).glob("*.jsonl"))]
+    return {path.relative_to(source).as_posix(): path.read_bytes() for path in paths if path.is_file()}
 
 
 def _file(source: Path) -> dict[str, bytes]:
+    """The members that belong to a snapshot. Nothing is unpacked to a place that an archive names."""
     found: dict[str, bytes] = {}
-    left = _LARGEST
-    with tarfile.open(source, "r:gz") as archive:
-        for member in archive:
-            wanted = member.name == _INDEX or (member.name.startswith(_OBJECTS) and member.name.endswith(".jsonl"))
-            if not member.isreg() or not wanted:
-                continue
-            left -= member.size
-            if left < 0:
-                raise SourceError(f"the snapshot {source} holds more than {_LARGEST >> 30} GiB", "it is no snapshot of mlaudit's")
-            content = archive.extractfile(member)
-            found[member.name] = content.read() if content else b""
+    with _Bounded(source) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for number, member in enumerate(archive):
+                if number > _MOST:
+                    raise SourceError(f"the snapshot {source} holds more than {_MOST} members", _FOREIGN)
+                if member.isreg() and not member.issparse() and _MEMBER.fullmatch(member.name):
+                    content = archive.extractfile(member)
+                    found[member.name] = content.read() if content else b""
+        while stream.read(_CHUNK):
+            pass  # the checksum stands at the end
     return found
 
 
-def _listing(index: Mapping[str, Any]) -> Listing:
-    if index.get("format") != _FORMAT:
-        raise ValueError(f"format {index.get('format')!r} is not known to this version")
-    version = index["version"]
+_FOREIGN = "it is no snapshot of mlaudit's"
+
+
+class _Bounded(gzip.GzipFile):
+    """What a compressed file holds, up to `_LARGEST` bytes, whichever part of an archive asks for them."""
+
+    def __init__(self, source: Path) -> None:
+        super().__init__(source, "rb")
+        self._source, self._taken = source, 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        content = super().read(min(size, _CHUNK) if size and size > 0 else _CHUNK)
+        self._taken += len(content)
+        if self._taken > _LARGEST:
+            raise SourceError(f"the snapshot {self._source} holds more than {_LARGEST} bytes", _FOREIGN)
+        return content
+
+
+# -- what an index may hold -----------------------------------------------------------------------------------------------------------
+
+
+def _listing(index: dict[str, Any]) -> Listing:
+    taken = datetime.datetime.fromisoformat(_typed(index["taken"], str))
+    if taken.tzinfo is None:
+        raise ValueError("the time has no zone")
+    version = _typed(index["version"], list)
     return Listing(
-        taken=datetime.datetime.fromisoformat(index["taken"]),
-        server=str(index["server"]),
-        version=(int(version[0]), int(version[1])) if version else None,
-        namespace=str(index["namespace"]),
-        listed=tuple(Resource(str(g), str(v), str(k), str(p), bool(n)) for g, v, k, p, n in index["listed"]),
-        not_listed=tuple(NotListed(*map(str, entry)) for entry in index["not_listed"]),
-        asked=frozenset((str(group), str(kind)) for group, kind in index["asked"]),
-        requests=int(index["requests"]),
+        taken=taken.astimezone(datetime.UTC),
+        server=_typed(index["server"], str),
+        version=_row(version, int, int) if version else None,
+        namespace=_typed(index["namespace"], str),
+        listed=tuple(Resource(*_row(entry, str, str, str, str, bool)) for entry in _typed(index["listed"], list)),
+        not_listed=tuple(NotListed(*_row(entry, str, str, str, str)) for entry in _typed(index["not_listed"], list)),
+        asked=frozenset(_row(entry, str, str) for entry in _typed(index["asked"], list)),
+        requests=_typed(index["requests"], int),
     )
+
+
+def _counts(index: dict[str, Any]) -> dict[str, int]:
+    """How many objects each file holds."""
+    counts = {name: _typed(count, int) for name, count in _typed(index["objects"], dict).items()}
+    if strange := [name for name in counts if not _MEMBER.fullmatch(name)]:
+        raise ValueError(f"{strange[0]!r:.80} is no file of a snapshot")
+    return counts
+
+
+def _typed(value: Any, expected: type) -> Any:
+    if type(value) is not expected:
+        raise TypeError(f"{value!r:.40} where {_A[expected]} belongs")
+    return value
+
+
+_A = {str: "a text", int: "a number", bool: "true or false", list: "a list", dict: "a mapping"}
+
+
+def _row(entry: Any, *types: type) -> Any:
+    """A list with items of these types, as a tuple."""
+    if len(_typed(entry, list)) != len(types):
+        raise TypeError(f"{entry!r:.40} where {len(types)} items belong")
+    return tuple(map(_typed, entry, types))
+
+
+# -- objects --------------------------------------------------------------------------------------------------------------------------
 
 
 def _documents(content: bytes, where: str) -> Iterable[Document]:
     for number, line in enumerate(content.splitlines(), start=1):
         try:
-            entry = mapping(json.loads(line))
-        except (ValueError, RecursionError):
-            entry = {}
-        raw = entry.get("object")
-        if not isinstance(raw, dict) or not isinstance(raw.get("kind"), str):
-            raise SourceError(f"{where}:{number} is damaged: no object", _RETAKE)
-        provenance = sequence(entry.get("provenance"))
-        yield _document(raw, marshal.dumps(list(provenance)) if provenance else b"")
+            entry = _typed(json.loads(line), dict)
+            raw = _typed(entry.get("object"), dict)
+            _typed(raw.get("kind"), str)
+            yield _document(raw, packed(entry.get("provenance")))
+        except (ValueError, TypeError, RecursionError):
+            raise SourceError(f"{where}:{number} is damaged: no object", _RETAKE) from None
 
 
 def _document(raw: dict[str, Any], provenance: bytes) -> Document:

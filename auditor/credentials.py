@@ -131,8 +131,8 @@ def credentials_in(document: Document, *, every: bool = False) -> Iterator[Crede
 
 
 def may_hold_credentials(document: Document) -> bool:
-    """A quick look at the whole object: False where it certainly holds no credential."""
-    blob = document.blob
+    """A quick look at the whole object, and at what is kept of who set its fields: False where it certainly holds no credential."""
+    blob = document.blob + document.provenance
     return any(map(blob.__contains__, _HINTS)) or (b"@" in blob and b"://" in blob) or _names_credential(blob)
 
 

@@ -67,13 +67,16 @@ def _redacted(documents: Iterable[Document], listing: Listing) -> Live:
     pseudonyms = Pseudonyms(_key(documents), judged=judged)
     pseudonyms.learn(documents)
     renamed = [pseudonyms.document(document) for document in documents]
+
     return (
         [Document.of_cluster(document.ref, document.raw) for document in renamed],
         dataclasses.replace(
             listing,
             server="redacted",
             namespace=pseudonyms.text(listing.namespace),
+            listed=tuple(dataclasses.replace(resource, group=pseudonyms.text(resource.group)) for resource in listing.listed),
             not_listed=tuple(dataclasses.replace(entry, reason="the account may not list it") for entry in listing.not_listed),
+            asked=frozenset((pseudonyms.text(group), kind) for group, kind in listing.asked),
         ),
     )
 

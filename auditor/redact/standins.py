@@ -26,7 +26,7 @@ from auditor.credentials import (
 )
 from auditor.document import Document, ObjectRef, Path
 from auditor.finding import Severity
-from auditor.provenance import LAST_APPLIED
+from auditor.provenance import LAST_APPLIED, packed, unpacked
 
 __all__ = ["FILLER", "rewrite", "without_credentials"]
 
@@ -70,7 +70,19 @@ def without_credentials(document: Document) -> Document:
     raw = rewrite(raw, again.in_text, again.in_key)
     comments = tuple(replace(comment, text=again.in_text((), _anywhere(comment.text, values))) for comment in document.comments)
     namespace, name = (again.in_key((), _anywhere(part, values)) for part in (document.ref.namespace, document.ref.name))
-    return document.rewritten(raw, replace(document.ref, namespace=namespace, name=name), comments)
+    ref = replace(document.ref, namespace=namespace, name=name)
+    if document.provenance:
+        return Document.of_cluster(ref, raw, _of_provenance(document.provenance, again, values))
+    return document.rewritten(raw, ref, comments)
+
+
+def _of_provenance(provenance: bytes, again: _Occurrences, values: dict[str, str]) -> bytes:
+    """Who set which field: keys and the names of items are words of the object, and change as they do in it."""
+
+    def text(path: Path, value: str) -> str:
+        return again.in_key(path, _anywhere(value, values))
+
+    return packed(rewrite(unpacked(provenance), text, text))
 
 
 def rewrite(node: Any, text: Rewrite, key: Rewrite, path: Path = ()) -> Any:

@@ -277,6 +277,23 @@ def test_owner_of_a_kind_that_no_role_foresees(cluster: Testbed, unhurried: None
 
 
 @pytest.mark.testbed
+def test_an_object_that_cannot_be_read(cluster: Testbed, unhurried: None) -> None:
+    """Whoever may write one object does not end the audit of all: its kind is named, the rest is judged."""
+    deep = b'{"a":' * 3000 + b"1" + b"}" * 3000
+    body = b'{"apiVersion":"kubeflow.org/v1","kind":"MPIJob","metadata":{"name":"deep"},"spec":' + deep + b"}"
+    path = "/apis/kubeflow.org/v1/namespaces/default/mpijobs"
+    assert cluster.client().request("POST", path, body).status == 201
+    try:
+        answer = mlaudit(cluster, "-f", "json")
+    finally:
+        cluster.client().request("DELETE", f"{path}/deep")
+    assert answer.exception is None
+    (missing,) = json.loads(answer.stdout)["cluster"]["not_listed"]
+    assert (missing["resource"], missing["reason"]) == ("mpijobs.kubeflow.org", "an object is nested too deeply to be read")
+    assert answer.return_value == 3
+
+
+@pytest.mark.testbed
 def test_the_cron_job_runs_in_its_restricted_namespace(cluster: Testbed) -> None:
     cluster.add_gpu_node("cpu-0", gpus=0)
     cluster.kubectl("apply", "-f", str(DEPLOY / "cronjob.yaml"))

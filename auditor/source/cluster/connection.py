@@ -139,6 +139,8 @@ class Connection:
             raise _Again(f"the API server answers {status}", float(after) if after.isdigit() else 0, status)
         try:
             answer = json.loads(response.data)
+        except RecursionError:  # whoever may write one object could otherwise end every audit
+            raise Refused(status, "an object is nested too deeply to be read") from None
         except ValueError:
             kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
             if status == 200 and kind == "application/json":

@@ -18,6 +18,41 @@ status:
   conditions:
   - {type: Ready, status: "True"}
   - {type: GpuXidError, status: "True", reason: Xid79, message: GPU has fallen off the bus}  # finding
+  - {type: GpuUnhealthy, status: "True"}  # finding
+```
+
+The machine has eight, and the driver found seven:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata:
+  name: gpu-6  # finding
+  creationTimestamp: "2026-11-20T08:00:00Z"
+  labels: {karpenter.k8s.aws/instance-gpu-count: "8"}
+status:
+  capacity: {nvidia.com/gpu: "7"}
+  allocatable: {nvidia.com/gpu: "7"}
+```
+
+A DRA driver taints what is broken:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata:
+  name: gpu-5  # finding
+  creationTimestamp: "2026-11-20T08:00:00Z"
+status: {capacity: {cpu: "96"}, allocatable: {cpu: "95"}}
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceSlice
+metadata: {name: gpu-5-gpu.nvidia.com-x7k2p}
+spec:
+  driver: gpu.nvidia.com
+  nodeName: gpu-5
+  pool: {name: gpu-5, generation: 1, resourceSliceCount: 1}
+  devices:
+  - {name: gpu-0, attributes: {type: {string: gpu}}}
+  - {name: gpu-1, attributes: {type: {string: gpu}}, taints: [{key: gpu.nvidia.com/unhealthy, effect: NoSchedule}]}
 ```
 
 ## Good
@@ -32,7 +67,20 @@ status:
   - {type: Ready, status: "True"}
   - {type: GpuXidError, status: "False"}
   - {type: AcceleratedHardwareReady, status: "True"}
+  - {type: GpuUnhealthy, status: "False"}
+  - {type: NVLinkStatusInactive, status: "False"}
+  - {type: NVSwitchNonFatalError, status: "True"}
   - {type: DiskPressure, status: "True"}
+---
+apiVersion: v1
+kind: Node
+metadata:
+  name: cut-into-parts
+  creationTimestamp: "2026-11-20T08:00:00Z"
+  labels: {nvidia.com/mig.strategy: mixed, nvidia.com/gpu.count: "8"}
+status:
+  capacity: {nvidia.com/gpu: "4", nvidia.com/mig-3g.40gb: "8"}
+  allocatable: {nvidia.com/gpu: "4", nvidia.com/mig-3g.40gb: "8"}
 ---
 apiVersion: v1
 kind: Node
@@ -59,13 +107,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from auditor.live import Node, minutes_between
-from auditor.rule import COST, RECOMMENDED, Options, Result, Severity, rule
+from auditor.live import Devices, Node, minutes_between
+from auditor.rule import COST, RECOMMENDED, Confidence, Options, Result, Severity, rule
 from auditor.snapshot import Snapshot
 
-# Conditions that node problem detectors set about accelerators, and those of them that are good when true.
-ABOUT_DEVICES = re.compile(r"gpu|xid|nvlink|nvswitch|nvidia|accelerat|neuron|gaudi|tpu", re.IGNORECASE)
-GOOD = re.compile(r".*(ready|healthy|ok|available)", re.IGNORECASE)
+# Conditions that node problem detectors set about accelerators, and those of them that are good when true. What is not fatal is a warning.
+ABOUT_DEVICES = re.compile(r"(?!.*non-?fatal).*(gpu|xid|dcgm|nvlink|nvswitch|nvidia|accelerat|neuron|gaudi|\btpu)", re.IGNORECASE)
+GOOD = re.compile(r".*(?<!un)(?<!not)(?<!in)(ready|healthy|ok|available|active|present|installed|loaded)", re.IGNORECASE)
 
 
 @rule(
@@ -74,6 +122,7 @@ GOOD = re.compile(r".*(ready|healthy|ok|available)", re.IGNORECASE)
     severity=Severity.HIGH,
     profiles={RECOMMENDED, COST},
     live=True,
+    needs={"Node"},
     options={"minutes": 10},
 )
 def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
@@ -82,19 +131,43 @@ def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
         return
     if minutes_between(node.created, listing.taken) >= options["minutes"]:  # before, its plugins are still starting
         for devices in node.devices:
-            lost = devices.capacity - devices.allocatable
-            if lost > 0:
-                yield node.fault(
-                    f"{lost} of {devices.capacity} {devices.key} cannot be allocated: the device plugin calls them unhealthy",
-                    at=("status", "allocatable", devices.key) if devices.key in node.allocatable else ("status", "capacity", devices.key),
-                    remediation="drain the node and look at its driver's log (`nvidia-smi -q`, `dmesg | grep -i xid`), or have it replaced",
-                )
+            if devices.allocatable < devices.capacity:
+                yield _lost(node, devices)
+        yield from _missing(node)
     for index, (kind, condition) in enumerate(node.conditions.items()):
         bad = "False" if GOOD.fullmatch(kind) else "True"
-        if ABOUT_DEVICES.search(kind) and condition.get("status") == bad:
+        if ABOUT_DEVICES.match(kind) and condition.get("status") == bad:
             details = ": ".join(str(condition[field]) for field in ("reason", "message") if condition.get(field))
             yield node.fault(
                 f"reports {kind}={bad}{f' ({details[:120]})' if details else ''}: pods that are placed here may fail",
                 at=("status", "conditions", index),
                 remediation=f"cordon the node (`kubectl cordon {node.name}`), move its pods away, and have it repaired or replaced",
             )
+
+
+def _lost(node: Node, devices: Devices) -> Result:
+    """Units that the node has and that nobody can get."""
+    lost, key = devices.capacity - devices.allocatable, devices.key
+    by_driver = "/" not in key
+    why = "its driver has tainted them" if by_driver else "the device plugin calls them unhealthy"
+    if devices.allocatable == 0 and not by_driver:
+        why = "the device plugin calls all of them unhealthy, or does not run"
+    where = "allocatable" if key in node.allocatable else "capacity"
+    return node.fault(
+        f"{lost} of {devices.capacity} {key} cannot be allocated: {why}",
+        at="metadata.name" if by_driver else ("status", where, key),
+        remediation="drain the node and look at its driver's log (`nvidia-smi -q`, `dmesg | grep -i xid`), or have it replaced",
+        confidence=None if devices.allocatable else Confidence.MEDIUM,  # a plugin that is being updated looks the same
+    )
+
+
+def _missing(node: Node) -> Iterator[Result]:
+    """Devices of the machine that the node does not even know of. Where units are not devices, numbers cannot be compared."""
+    shown = sum(devices.capacity for devices in node.devices)
+    if not node.sharing and shown < node.physical_devices:
+        yield node.fault(
+            f"shows {shown} of the {node.physical_devices} accelerators that its labels speak of",
+            at="metadata.name",
+            remediation="look for the others in the kernel's log (`dmesg | grep -i xid`, `lspci`), or have the node replaced",
+            confidence=Confidence.MEDIUM,
+        )

@@ -196,6 +196,7 @@ class Snapshot:
         pods = (
             live_pod(document, self._folding.root_of(document).ref, held.get((document.ref.namespace, document.ref.name)))
             for document in self._pods_in_view
+            if isinstance(document.raw.get("spec"), dict)  # what has none is no pod: an archive may hold anything
         )
         return tuple(sorted(pods, key=lambda pod: (pod.ref.namespace, pod.ref.name)))
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from auditor.document import Document, ObjectRef
+from auditor.listing import Listing
 from auditor.live import LivePod, instant, live_pod, minutes_between
+from auditor.snapshot import Snapshot
 from auditor.source.text import read_text
 
 UTC = datetime.UTC
@@ -122,3 +124,12 @@ def test_pods_of_the_wrong_shape() -> None:
     )
     assert (found.phase, found.node, found.priority, found.deleted, found.placed) == ("", "", None, None, False)
     assert [(one.name, one.state, one.restarts) for one in found.containers] == [("", "", 0), ("", "", 0)]
+
+
+def test_a_pod_without_a_spec_is_no_pod() -> None:
+    items = read_text("apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: team}\nspec: null\n", "pod.yaml")
+    listing = Listing(
+        taken=datetime.datetime(2026, 11, 25, 12, tzinfo=UTC), server="test", version=(1, 36), namespace="", listed=(), not_listed=(),
+        asked=frozenset(), requests=0,
+    )  # fmt: skip
+    assert Snapshot([item for item in items if isinstance(item, Document)], listing=listing).pods == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from types import ModuleType
@@ -12,7 +13,7 @@ from types import ModuleType
 from auditor.errors import AuditError, UsageError
 from auditor.rule import Rule
 
-__all__ = ["format_names", "load_rules", "renderer", "rule_named"]
+__all__ = ["format_names", "judging_modules", "load_rules", "renderer", "rule_named"]
 
 
 @cache
@@ -61,6 +62,16 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6) or [candidate for candidate in names if name and name in candidate][:3]
     return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+# Parts of the model that hold tables by which rules judge.
+_TABLES = ("auditor.rules.", "auditor.rbac", "auditor.exposure", "auditor.live", "auditor.placement", "auditor.queues", "auditor.quotas")
+
+
+def judging_modules() -> list[ModuleType]:
+    """The modules of all rules, and those of the model by whose tables they judge."""
+    load_rules()
+    return [module for name, module in sorted(sys.modules.items()) if name.startswith(_TABLES)]
 
 
 def format_names() -> list[str]:

@@ -6,7 +6,6 @@ import json
 import marshal
 import re
 import string
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ from auditor.document import Comment, Document, ObjectRef, format_path
 from auditor.engine import evaluate, select
 from auditor.redact import Pseudonyms, without_credentials, words_of
 from auditor.redact.words import PUBLIC_WORDS
-from auditor.registry import load_rules
+from auditor.registry import judging_modules, load_rules
 from auditor.rule import Profile
 from auditor.snapshot import Snapshot
 from auditor.source import read_paths
@@ -461,7 +460,7 @@ def test_nothing_raises_for_names_either(raw: Any) -> None:
 @pytest.mark.parametrize("profile", ["recommended", "strict"])
 def test_the_findings_of_the_corpus_are_the_same(corpus: Path, profile: str) -> None:
     rules, settings = load_rules(), Settings(profile=Profile(profile))
-    pseudonyms = Pseudonyms(KEY_OF_PSEUDONYMS, judged=words_of(sys.modules[rule.check.__module__] for rule in rules.values()))
+    pseudonyms = Pseudonyms(KEY_OF_PSEUDONYMS, judged=words_of(judging_modules()))
     chosen = select(rules.values(), settings)
     for folder in sorted(path for path in corpus.iterdir() if path.is_dir()):
         documents = read_paths((str(folder),)).documents

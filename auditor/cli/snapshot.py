@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from auditor.document import Document, mapping
 from auditor.listing import Listing
 from auditor.processes import without_collector
 from auditor.redact import Pseudonyms, without_credentials, words_of
-from auditor.registry import load_rules
+from auditor.registry import judging_modules
 from auditor.source.archive import write_archive
 from auditor.source.cluster import Live
 
@@ -63,7 +62,7 @@ def _redacted(documents: Iterable[Document], listing: Listing) -> Live:
     Who set a field (provenance) is left out: managers and the shape of what was applied name people's tools and fields.
     """
     documents = list(documents)
-    judged = words_of(sys.modules[rule.check.__module__] for rule in load_rules().values())
+    judged = words_of(judging_modules())
     pseudonyms = Pseudonyms(_key(documents), judged=judged)
     pseudonyms.learn(documents)
     renamed = [pseudonyms.document(document) for document in documents]

@@ -10,7 +10,7 @@ from enum import Enum
 from auditor.document import Document, is_placeholder, sequence
 from auditor.snapshot import is_system_namespace, same_branch
 
-__all__ = ["Standing", "Subject", "subjects_of"]
+__all__ = ["Standing", "Subject", "is_software", "subjects_of"]
 
 _ACCOUNT_USER = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
 _ACCOUNTS = "system:serviceaccounts"
@@ -33,6 +33,11 @@ _OPERATOR_NAME = re.compile(
     r"|^(kuberay|kueue|volcano|nvidia|kserve|hami|katib|karpenter)-(?!.*(user|notebook|runner|workflow|editor))"
     r"|^(ml-pipeline|kubeflow-pipelines|centraldashboard|profiles-)|^hub$"
 )
+
+
+def is_software(name: str) -> bool:
+    """Whether a name is one that operators and installers give to themselves, rather than one that users give."""
+    return bool(_OPERATOR_NAME.search(name) or _OPERATORS.fullmatch(name) or _INSTALLERS.fullmatch(name))
 
 
 class Standing(Enum):

@@ -27,6 +27,7 @@ from auditor.credentials import Credential, credentials_in
 from auditor.document import Document, ObjectRef, Path, along, mapping
 from auditor.kinds import KINDS
 from auditor.provenance import LAST_APPLIED
+from auditor.rbac.subjects import is_software
 from auditor.redact.standins import rewrite, without_credentials
 from auditor.redact.words import PUBLIC_DOMAINS, PUBLIC_WORDS, pieces
 
@@ -137,7 +138,7 @@ class Pseudonyms:
             _images(document.raw, images)
         for name in names - images:
             words = name.split("-")
-            if len(words) > 1 and not _PROVIDED.fullmatch(name) and _TOKEN.sub(self._token, name) == name:
+            if len(words) > 1 and not _PROVIDED.fullmatch(name) and not is_software(name) and _TOKEN.sub(self._token, name) == name:
                 self._phrases[name] = "-".join([self._word(name), *filter(_TELLING.fullmatch, words)])
         if self._phrases:
             longest = sorted(self._phrases, key=lambda name: (-len(name), name))

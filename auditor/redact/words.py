@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 
+from auditor.kinds import KINDS
+from auditor.source.cluster.context import CONTEXT
+
 __all__ = ["PUBLIC_DOMAINS", "PUBLIC_WORDS", "pieces", "words_of"]
 
 # Whoever writes below one of these wrote it for everybody: keys of labels and annotations, resource names, API groups.
@@ -203,4 +206,14 @@ _WORDS = """
     write written xargs xe xg xgb xgboost xgboostjob xgbreplicaspecs xpu xx yaml yamllint yatai year yes yml you your yum zip zonal zone
     zones zsh
 """
-PUBLIC_WORDS = frozenset(_WORDS.split())
+
+
+def _resources() -> Iterator[str]:
+    """The names of resources as roles write them, which are the plurals of kinds."""
+    for _, kind in (*((row.group, row.kind) for row in KINDS), *CONTEXT):
+        word = kind.lower()
+        yield from (word, f"{word}s", f"{word}es", f"{word[:-1]}ies")
+    yield from ["clusterroles", "describe", "mutatingwebhookconfigurations", "persistentvolumes", "validatingwebhookconfigurations"]
+
+
+PUBLIC_WORDS = frozenset(_WORDS.split()).union(_resources())

@@ -98,10 +98,9 @@ Where the work really needs the CPUs, as decoding images does, and other workloa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from auditor.accelerators import device
 from auditor.live import Node
 from auditor.live.scheduling import can_ever_fit, needs_of
 from auditor.quantity import format_bytes
@@ -148,7 +147,7 @@ def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Result]:
     ((key, count),) = template.accelerators.items()
     requests = template.total_requests
     host = {name: amount for name in HOST if isinstance(amount := requests.get(name), Fraction) and amount > 0}
-    best = _best(template, [_fit(node, key, count, host) for node in snapshot.nodes if _counts(node, key)]) if host else None
+    best = _best(template, snapshot.derived(_sorts).get(key, ()), (key, count), host) if host else None
     if best is None or best.left <= 0:
         return
     asks = " and ".join(f"{_amount(name, amount)} of {name}" for name, amount in host.items())
@@ -162,17 +161,26 @@ def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Result]:
     )
 
 
-def _counts(node: Node, key: str) -> bool:
-    """Whether the node has such devices, rather than shares of them, of which some may well stay unused."""
-    known = device(key)
-    return bool(node.allocatable.get(key)) and not node.shared and not (known is not None and known.shared)
+def _sorts(snapshot: Snapshot) -> dict[str, list[list[Node]]]:
+    """By device, nodes that have the same amounts. Shares of devices are left out: some of them may well stay unused."""
+    found: dict[str, dict[tuple[Fraction | None, ...], list[Node]]] = {}
+    for node in snapshot.nodes:
+        for devices in () if node.shared else node.devices:
+            amounts = tuple(map(node.allocatable.get, (devices.key, *HOST)))
+            if amounts[0]:
+                found.setdefault(devices.key, {}).setdefault(amounts, []).append(node)
+    return {key: list(several.values()) for key, several in found.items()}
 
 
-def _best(template: PodTemplate, fits: Iterable[Fit]) -> Fit | None:
-    """The node on which the least is lost, of those that could take the pod."""
+def _best(template: PodTemplate, sorts: Iterable[list[Node]], wants: tuple[str, int], host: dict[str, Fraction]) -> Fit | None:
+    """The fit on the sort of node on which the least is lost, of those that could take the pod."""
     needs = needs_of(template)
-    ordered = sorted(fits, key=lambda fit: (fit.left, fit.node.name))
-    return next((fit for fit in ordered if can_ever_fit(needs, [fit.node])), None)
+    ordered = sorted(((_fit(nodes[0], *wants, host), nodes) for nodes in sorts), key=lambda entry: (entry[0].left, entry[0].node.name))
+    for fit, nodes in ordered:
+        for node in nodes:
+            if can_ever_fit(needs, [node]):
+                return replace(fit, node=node)
+    return None
 
 
 def _fit(node: Node, key: str, count: int, host: dict[str, Fraction]) -> Fit:

@@ -49,13 +49,13 @@ def fold(documents: Iterable[Document]) -> Folding:
     everything = list(documents)
     by_uid = {uid: document for document in everything if (uid := _uid(document))}
     found = Folding()
-    alike: dict[tuple[object, bytes], Document] = {}
+    alike: dict[tuple[str, bytes], Document] = {}
     describes: dict[int, bool] = {}
     for document in everything:
         owner = controller_of(document)
         root = _root(document, by_uid, describes) if owner and is_workload(document) else document
         if root is document and owner and document.ref.kind == "Pod":
-            root = alike.setdefault((owner.get("uid"), _shape(document)), document)
+            root = alike.setdefault((str(owner.get("uid")), _shape(document)), document)
         if root is document:
             found.judged.append(document)
         else:

@@ -126,10 +126,19 @@ def test_pods_of_the_wrong_shape() -> None:
     assert [(one.name, one.state, one.restarts) for one in found.containers] == [("", "", 0), ("", "", 0)]
 
 
-def test_a_pod_without_a_spec_is_no_pod() -> None:
-    items = read_text("apiVersion: v1\nkind: Pod\nmetadata: {name: p, namespace: team}\nspec: null\n", "pod.yaml")
-    listing = Listing(
-        taken=datetime.datetime(2026, 11, 25, 12, tzinfo=UTC), server="test", version=(1, 36), namespace="", listed=(), not_listed=(),
-        asked=frozenset(), requests=0,
-    )  # fmt: skip
-    assert Snapshot([item for item in items if isinstance(item, Document)], listing=listing).pods == ()
+LISTING = Listing(
+    taken=datetime.datetime(2026, 11, 25, 12, tzinfo=UTC), server="test", version=(1, 36), namespace="", listed=(), not_listed=(),
+    asked=frozenset(), requests=0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metadata", "spec", "pods"),
+    [
+        ("{name: p, namespace: team}", "null", 0),
+        ("{name: p, namespace: team, ownerReferences: [{kind: Job, name: j, uid: [], controller: true}]}", "{containers: []}", 1),
+    ],
+)
+def test_an_archive_may_hold_anything(metadata: str, spec: str, pods: int) -> None:
+    items = read_text(f"apiVersion: v1\nkind: Pod\nmetadata: {metadata}\nspec: {spec}\n", "pod.yaml")
+    assert len(Snapshot([item for item in items if isinstance(item, Document)], listing=LISTING).pods) == pods

@@ -6,11 +6,13 @@ Secrets are never listed. ConfigMaps are not either: those that rules name are r
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Collection, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from auditor.document import Document, mapping, sequence
-from auditor.errors import SourceError
+from auditor.errors import SourceError, UsageError
 from auditor.listing import Listing, NotListed, Resource
 from auditor.source.cluster.connection import MAX_IN_FLIGHT, Connection, Refused
 from auditor.source.cluster.context import CONFIG_MAPS, CONTEXT
@@ -23,6 +25,7 @@ __all__ = ["CONFIG_MAPS", "CONTEXT", "Connection", "Live", "connect", "missing_a
 Live = tuple[list[Document], Listing]
 _Progress = Callable[[int, int], None] | None
 _Kind = tuple[str, str]
+_Answer = TypeVar("_Answer")
 _CONFIG_MAP = Resource("", "v1", "ConfigMap", "configmaps", True)
 
 
@@ -47,23 +50,31 @@ def read_cluster(
         the objects, sorted, and what was listed.
 
     Raises:
+        UsageError: no namespace can have that name.
         SourceError: the server cannot be reached, or not in time.
     """
+    _check(namespace)
+    with connection:
+        return _read(connection, {*workloads, *CONTEXT}, namespace, now, progress)
+
+
+def _read(connection: Connection, asked: set[_Kind], namespace: str, now: datetime.datetime | None, progress: _Progress) -> Live:
     version = _version(connection)
-    served = _served(connection)
-    asked = {*workloads, *CONTEXT}
+    served, not_listed = _served(connection, asked)
     documents: list[Document] = []
     listed: list[Resource] = []
-    not_listed: list[NotListed] = []
+
+    def objects(resource: Resource) -> list[Document]:
+        return objects_of(connection, resource, namespace)
 
     def take(kinds: Collection[_Kind]) -> None:
-        for resource, found in _listed(connection, [served[kind] for kind in sorted(kinds)], namespace, progress):
+        for resource, found in _each(connection, objects, [served[kind] for kind in sorted(kinds)], progress):
             kind = (resource.group, resource.kind)
-            if not isinstance(found, str):
+            if not isinstance(found, Refused):
                 documents.extend(found)
                 listed.append(resource)
-            elif kind in asked:
-                not_listed.append(NotListed(resource.name, found, *kind))
+            elif kind in asked or found.status not in _NOT_OURS:
+                not_listed.append(NotListed(resource.name, found.reason, *kind))
 
     take(asked & served.keys())
     # What nobody can name in a role beforehand may be refused: its pods are there, and stand for it.
@@ -82,56 +93,70 @@ def missing_access(connection: Connection, workloads: Collection[_Kind], namespa
     """What may be listed of all that `read_cluster` would list, and what not, found by asking for one object of each.
 
     Raises:
+        UsageError: no namespace can have that name.
         SourceError: the server cannot be reached.
     """
-    served = _served(connection)
-    wanted = [served[kind] for kind in sorted({*workloads, *CONTEXT} & served.keys())]
+    _check(namespace)
     granted: list[Resource] = []
-    missing: list[NotListed] = []
 
-    def ask(resource: Resource) -> str:
-        try:
-            connection.get(resource.path(namespace), {"limit": 1})
-        except Refused as refused:
-            return refused.reason
-        return ""
+    def ask(resource: Resource) -> Any:
+        return connection.get(resource.path(namespace), {"limit": 1})
 
-    with ThreadPoolExecutor(MAX_IN_FLIGHT) as threads:
-        for resource, reason in zip(wanted, threads.map(ask, wanted), strict=True):
-            if reason:
-                missing.append(NotListed(resource.name, reason, resource.group, resource.kind))
+    with connection:
+        asked = {*workloads, *CONTEXT}
+        served, missing = _served(connection, asked)
+        for resource, answer in _each(connection, ask, [served[kind] for kind in sorted(asked & served.keys())]):
+            if isinstance(answer, Refused):
+                missing.append(NotListed(resource.name, answer.reason, resource.group, resource.kind))
             else:
                 granted.append(resource)
     return granted, missing
 
 
-def _served(connection: Connection) -> dict[_Kind, Resource]:
+def _check(namespace: str) -> None:
+    """A name becomes a part of paths, and must not be able to become more."""
+    if namespace and not re.fullmatch("[a-z0-9]([-a-z0-9]{,61}[a-z0-9])?", namespace):
+        raise UsageError(f"no namespace can be called {namespace!r}", "`kubectl get namespaces` lists them")
+
+
+def _served(connection: Connection, asked: Collection[_Kind]) -> tuple[dict[_Kind, Resource], list[NotListed]]:
+    """What the API server serves, and what is asked for of APIs that do not answer now."""
     try:
-        return discover(connection)
+        served, down = discover(connection)
     except Refused as refused:
         message = f"{connection.host} does not say what it serves: {refused.reason}"
-        raise SourceError(message, "the account needs the ClusterRole system:discovery") from None
+        raise SourceError(message, _NO_DISCOVERY.get(refused.status, "try again later")) from None
+    unknown = [
+        NotListed(f"{kind}.{group}", down[group], group, kind) for group, kind in asked if group in down and (group, kind) not in served
+    ]
+    return served, unknown
 
 
-def _listed(
-    connection: Connection, resources: list[Resource], namespace: str, progress: _Progress
-) -> Iterable[tuple[Resource, list[Document] | str]]:
-    """The objects of each resource, or why there are none to see."""
+_NO_DISCOVERY = {403: "the account needs the ClusterRole system:discovery", 404: "check the server in the kubeconfig"}
 
-    def objects(resource: Resource) -> list[Document] | str:
+
+def _each(
+    connection: Connection, ask: Callable[[Resource], _Answer], resources: list[Resource], progress: _Progress = None
+) -> Iterator[tuple[Resource, _Answer | Refused]]:
+    """What is answered for each resource, in order, a few at a time. Whatever ends this, nothing goes on behind it."""
+
+    def answer(resource: Resource) -> _Answer | Refused:
         try:
-            return objects_of(connection, resource, namespace)
+            return ask(resource)
         except Refused as refused:
-            return refused.reason
+            return refused
 
     threads = ThreadPoolExecutor(MAX_IN_FLIGHT)
     try:
-        for done, (resource, found) in enumerate(zip(resources, threads.map(objects, resources), strict=True), start=1):
+        for done, (resource, found) in enumerate(zip(resources, threads.map(answer, resources), strict=True), start=1):
             yield resource, found
             if progress:
                 progress(done, len(resources))
+    except BaseException:
+        connection.end(SourceError(f"{connection.host}: interrupted"))
+        raise
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(cancel_futures=True)
 
 
 def _unknown_owners(documents: list[Document], served: Mapping[_Kind, Resource], asked: Collection[_Kind]) -> set[_Kind]:
@@ -145,6 +170,7 @@ def _unknown_owners(documents: list[Document], served: Mapping[_Kind, Resource],
     return {kind for kind in found if kind in served and kind not in asked and kind not in _NEVER}
 
 
+_NOT_OURS = (403, 404, 405)  # answers to a question that nobody was bound to ask
 _NEVER = frozenset({("", "Secret"), ("", "ConfigMap"), ("", "Event"), ("events.k8s.io", "Event")})
 
 
@@ -158,7 +184,7 @@ def _config_maps(connection: Connection, served: Mapping[_Kind, Resource], names
                 item = connection.get(f"{_CONFIG_MAP.path(where)}/{name}")
             except Refused:
                 continue  # it is not there, or not ours to read: rules take it for unknown
-            if isinstance(item, dict):
+            if mapping(mapping(item).get("metadata")).get("name") == name:
                 found.append(live_document(item, _CONFIG_MAP))
     return found
 

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditor.document import Document, ObjectRef, mapping, sequence
-from auditor.errors import SourceError
 from auditor.listing import Resource
 from auditor.provenance import LAST_APPLIED, provenance_of
-from auditor.source.cluster.connection import Connection, Expired
+from auditor.source.cluster.connection import Connection, Expired, Refused
 
 __all__ = ["PAGE", "live_document", "objects_of"]
 
@@ -48,30 +47,40 @@ def objects_of(connection: Connection, resource: Resource, namespace: str) -> li
         namespace: only there; empty for everywhere.
 
     Raises:
-        Refused: it may not be listed.
-        SourceError: the server cannot be reached, or its lists expire faster than they can be read.
+        Refused: it may not be listed, what comes is no list, or the list expires faster than it can be read.
+        SourceError: the server cannot be reached.
     """
     for _ in range(_RESTARTS):
         found: list[Document] = []
         try:
             for page in _pages(connection, resource, namespace):
-                found += [live_document(item, resource) for item in page if isinstance(item, dict)]
+                found += [live_document(item, resource) for item in page]
             return found
         except Expired:
             continue
-    message = f"the list of {resource.name} expired {_RESTARTS} times before its end"
-    raise SourceError(message, "the API server is overloaded; try again later")
+    raise Refused(410, f"the list expired {_RESTARTS} times before its end")
 
 
-def _pages(connection: Connection, resource: Resource, namespace: str) -> Iterator[list[Any]]:
+def _pages(connection: Connection, resource: Resource, namespace: str) -> Iterator[list[dict[str, Any]]]:
     query: dict[str, str | int] = {"limit": PAGE}
     while True:
         answer = mapping(connection.get(resource.path(namespace), query))
-        yield list(sequence(answer.get("items")))
+        items = answer.get("items", "")
+        if items is None and str(answer.get("kind")).endswith("List"):
+            items = []  # how Go writes a list that nobody made
+        if not isinstance(items, list) or not all(map(_is_object, items)):
+            raise Refused(200, "what it answers is no list of objects")
+        yield items
         token = mapping(answer.get("metadata")).get("continue")
-        if not isinstance(token, str) or not token:
+        if not token:
             return
+        if not isinstance(token, str) or token == query.get("continue"):
+            raise Refused(200, "its list does not go on where it should")
         query["continue"] = token
+
+
+def _is_object(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(mapping(item.get("metadata")).get("name"), str)
 
 
 def live_document(item: dict[str, Any], resource: Resource) -> Document:

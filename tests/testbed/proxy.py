@@ -54,7 +54,24 @@ class Html:
     code: int = 200
 
 
-Fault = Status | HangUp | Delay | Html
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Pass the request on, and send this share of the answer's body as if it were all, with status 200."""
+
+    share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Answer with this text, as JSON, and with a pause before each byte."""
+
+    body: str
+    code: int = 200
+    content_type: str = "application/json"
+    pause: float = 0.0
+
+
+Fault = Status | HangUp | Delay | Html | Cut | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,7 @@ class FaultyProxy:
     Attributes:
         url: Where it answers.
         seen: What was asked.
+        busiest: The most requests that were being answered at the same time.
     """
 
     def __init__(self, upstream: str, ca: Path | None = None, tls: tuple[Path, Path] | None = None) -> None:
@@ -81,6 +99,8 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._faults: list[tuple[str, Fault]] = []
         self.seen: list[Seen] = []
+        self.busiest = 0
+        self._busy = 0
 
     def __enter__(self) -> Self:
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -115,6 +135,12 @@ class FaultyProxy:
     def pending(self) -> int:
         """Faults that have not happened yet."""
         return len(self._faults)
+
+    def count(self, change: int) -> None:
+        """A request has come (1), or is answered (-1)."""
+        with self._lock:
+            self._busy += change
+            self.busiest = max(self.busiest, self._busy)
 
     def take(self, method: str, target: str) -> Fault | None:
         """The fault that is due for this request, which is then done with."""
@@ -151,13 +177,22 @@ class _Handler(BaseHTTPRequestHandler):
         """Tests look at ``seen`` instead."""
 
     def do_GET(self) -> None:
+        self.server.proxy.count(1)
+        try:
+            self._answer()
+        finally:
+            self.server.proxy.count(-1)
+
+    def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         match self.server.proxy.take(self.command, self.path):
             case Status(code, retry_after):
                 self._refuse(code, retry_after)
             case Html(code):
                 self._send(code, {"Content-Type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title><p>Please sign in.</p>\n")
-            case HangUp() as fault:
+            case Text() as fault:
+                self._send(fault.code, {"Content-Type": fault.content_type}, fault.body.encode(), fault.pause)
+            case HangUp() | Cut() as fault:
                 self._pass_on(body, fault)
             case Delay(seconds):
                 time.sleep(seconds)
@@ -173,15 +208,18 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": "application/json"} | ({} if retry_after is None else {"Retry-After": str(retry_after)})
         self._send(code, headers, json.dumps(status).encode())
 
-    def _pass_on(self, body: bytes, hang_up: HangUp | None) -> None:
+    def _pass_on(self, body: bytes, fault: HangUp | Cut | None) -> None:
         connection = self.server.proxy.connect()
         try:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_ONE_HOP}
             connection.request(self.command, self.path, body or None, headers)
             answer = connection.getresponse()
             passed = {name: value for name, value in answer.getheaders() if name.lower() not in _OF_ONE_HOP}
-            if hang_up:
-                self._hang_up(answer.status, passed, answer.read(), hang_up)
+            if isinstance(fault, HangUp):
+                self._hang_up(answer.status, passed, answer.read(), fault)
+            elif fault:
+                whole = answer.read()
+                self._send(200, passed, whole[: int(len(whole) * fault.share)])
             elif "watch=" in self.path or "follow=" in self.path:
                 self._stream(answer, passed)
             else:
@@ -197,10 +235,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _send(self, code: int, headers: dict[str, str], body: bytes) -> None:
+    def _send(self, code: int, headers: dict[str, str], body: bytes, pause: float = 0.0) -> None:
         self._head(code, headers | {"Content-Length": str(len(body))})
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        for piece in [body[at : at + 1] for at in range(len(body))] if pause else [body]:
+            time.sleep(pause)
+            if self.command != "HEAD":
+                self.wfile.write(piece)
 
     def _stream(self, answer: http.client.HTTPResponse, headers: dict[str, str]) -> None:
         self._head(answer.status, headers | {"Transfer-Encoding": "chunked"})

@@ -6,16 +6,19 @@ Source: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 from __future__ import annotations
 
 import datetime
+import marshal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
-from auditor.accelerators import WORDS
 from auditor.document import Document, ObjectRef, mapping, sequence
 from auditor.workload import PodTemplate, Workload
 
 __all__ = ["ContainerStatus", "LivePod", "instant", "live_pod", "minutes_between"]
+
+_OF_A_CONTAINER = ("name", "image", "restartPolicy", "resources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ class ContainerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """What follows from a pod's containers; see the properties of `LivePod`."""
+
+    accelerators: Mapping[str, int]
+    requests: Mapping[str, Fraction]
+    names: tuple[str, ...]
+    with_devices: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class LivePod:
     """A pod of a live cluster.
 
@@ -58,7 +71,6 @@ class LivePod:
         created, started, deleted: instants in UTC; ``deleted`` is when the grace period ends (``deletionTimestamp``).
         ready: all containers are.
         priority: resolved by admission; None where it is not set.
-        accelerators: devices by resource name, as in `PodTemplate.accelerators`.
         containers: their states; init containers first.
         claimed: devices that its claims hold (DRA), by driver; without those of claims that stand for a resource name.
     """
@@ -73,9 +85,9 @@ class LivePod:
     deleted: datetime.datetime | None
     ready: bool
     priority: int | None
-    accelerators: Mapping[str, int]
     containers: tuple[ContainerStatus, ...]
     claimed: Mapping[str, int]
+    _asked: _Asked
 
     @property
     def ref(self) -> ObjectRef:
@@ -127,11 +139,26 @@ class LivePod:
 
     def template(self) -> PodTemplate:
         """The pod as rules see pods. It is derived anew each time: thousands of pods are in view."""
-        return Workload(self.document).templates[0]
+        return Workload(self.document).derive()[0]
 
     def requests(self) -> Mapping[str, Fraction]:
-        """What it requests of each resource, as the scheduler counts it. Derived anew each time, too."""
-        return {key: amount for key, amount in self.template().total_requests.items() if isinstance(amount, Fraction)}
+        """What it requests of each resource, as the scheduler counts it."""
+        return self._asked.requests
+
+    @property
+    def accelerators(self) -> Mapping[str, int]:
+        """Devices by resource name, as in `PodTemplate.accelerators`."""
+        return self._asked.accelerators
+
+    @property
+    def container_names(self) -> tuple[str, ...]:
+        """All its containers, whether they have started or not; init containers first."""
+        return self._asked.names
+
+    @property
+    def device_containers(self) -> frozenset[str]:
+        """The containers that ask for devices."""
+        return self._asked.with_devices
 
 
 def live_pod(document: Document, root: ObjectRef, claimed: Mapping[str, int] | None = None) -> LivePod:
@@ -142,8 +169,6 @@ def live_pod(document: Document, root: ObjectRef, claimed: Mapping[str, int] | N
     placing = conditions.get("PodScheduled", {})
     blocked = placing.get("status") == "False" and placing.get("reason") == "Unschedulable"
     priority = spec.get("priority")
-    blob = document.blob
-    asks = any(word in blob for word in WORDS)
     return LivePod(
         document=document,
         root=root,
@@ -155,10 +180,35 @@ def live_pod(document: Document, root: ObjectRef, claimed: Mapping[str, int] | N
         deleted=instant(metadata.get("deletionTimestamp")),
         ready=conditions.get("Ready", {}).get("status") == "True",
         priority=priority if isinstance(priority, int) else None,
-        accelerators=Workload(document).templates[0].accelerators if asks else {},
         containers=tuple(_statuses(status)),
         claimed=claimed or {},
+        _asked=_asked(_what_asks(spec)),
     )
+
+
+def _what_asks(spec: Mapping[str, Any]) -> bytes:
+    """What decides how much a pod asks for."""
+    parts: dict[str, Any] = {
+        field: [{key: mapping(container).get(key) for key in _OF_A_CONTAINER} for container in sequence(spec.get(field))]
+        for field in ("initContainers", "containers")
+    }
+    return marshal.dumps({**parts, "resources": spec.get("resources"), "overhead": spec.get("overhead")}, 2)
+
+
+@lru_cache(maxsize=1024)
+def _asked(what_asks: bytes) -> _Asked:
+    """What follows from that. Controllers make thousands of pods that ask for the same, of which this derives one."""
+    raw = {"apiVersion": "v1", "kind": "Pod", "spec": marshal.loads(what_asks)}
+    workload = Workload(Document(ObjectRef("", "v1", "Pod", "", ""), raw, file=""))
+    template = workload.templates[0]
+    asked = _Asked(
+        template.accelerators,
+        {key: amount for key, amount in template.total_requests.items() if isinstance(amount, Fraction)},
+        tuple(container.name for container in template.containers),
+        frozenset(container.name for container in template.containers if container.accelerators),
+    )
+    workload.release()
+    return asked
 
 
 def _statuses(status: Mapping[str, Any]) -> Iterator[ContainerStatus]:

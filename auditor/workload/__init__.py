@@ -149,7 +149,7 @@ class Workload:
     def injected_containers(self) -> tuple[str, ...]:
         """Containers of its live pods that are in none of its templates: admission webhooks and operators put them there."""
         own = {container.name for container in self.containers}
-        return tuple(sorted({status.name for pod in self.pods for status in pod.containers} - own))
+        return tuple(sorted({name for pod in self.pods for name in pod.container_names} - own))
 
     @lazy
     def role(self) -> Role:
@@ -173,6 +173,10 @@ class Workload:
     @lazy
     def templates(self) -> tuple[PodTemplate, ...]:
         """The pods it yields."""
+        return self.derive()
+
+    def derive(self) -> tuple[PodTemplate, ...]:
+        """The pods it yields, which it does not keep: for one look at each of thousands, which nobody then needs to `release`."""
         if self.kind is None:
             return tuple(
                 PodTemplate(self, _FOUND_BY_SHAPE, self.raw, Match(path, spec, ()), (), PodCount(None, None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 import posixpath
 import re
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ __all__ = [
     "Location",
     "NotJudged",
     "ObjectRef",
+    "Owner",
     "Path",
     "Unknown",
     "Unread",
@@ -87,6 +89,28 @@ class ObjectRef:
     def __str__(self) -> str:
         where = f"{self.namespace}/" if self.namespace else ""
         return f"{self.kind} {where}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The controller that made a live object, as the object names it.
+
+    Attributes:
+        version, kind, name: who it is; each empty where the object does not say it in words. ``version`` is ``apps/v1``.
+        uid: what tells it from one of the same name that was there before.
+
+    Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
+    """
+
+    version: str
+    kind: str
+    name: str
+    uid: str
+
+    @property
+    def group(self) -> str:
+        """The group of `version`; empty for Kubernetes' core."""
+        return self.version.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +209,8 @@ class Document:
     """
 
     __slots__ = (
-        "_content", "_marks", "column", "comments", "duplicates", "file", "index", "line", "live", "offset", "provenance", "ref",
+        "_content", "_identity", "_marks", "column", "comments", "duplicates", "file", "index", "line", "live", "offset", "provenance",
+        "ref",
     )  # fmt: skip
 
     def __init__(
@@ -216,12 +241,16 @@ class Document:
         self.comments = comments
         self.live = live
         self.provenance = provenance
+        self._identity: tuple[str, Owner | None] | None = None
 
     @classmethod
     def of_cluster(cls, ref: ObjectRef, raw: dict[str, Any], provenance: bytes = b"") -> Document:
-        """A live object, named ``kind/namespace/name`` in place of a file. It is kept as bytes: thousands of them are in view at once."""
+        """A live object, named ``kind/namespace/name`` in place of a file. It is kept as bytes: thousands of them are in view at once, and
+        what is asked of each of them is noted before it becomes bytes."""
         file = "/".join(filter(None, (ref.kind, ref.namespace, ref.name)))
-        return cls(ref, marshal.dumps(raw), file=file, live=True, provenance=provenance)
+        document = cls(ref, marshal.dumps(raw), file=file, live=True, provenance=provenance)
+        document._identity = _identity(raw)
+        return document
 
     def __repr__(self) -> str:
         return f"<Document {self.ref} {self.file}:{self.line}>"
@@ -252,6 +281,22 @@ class Document:
             decoded: dict[str, Any] = _decode(content)
             return decoded
         return content
+
+    @property
+    def uid(self) -> str:
+        """What the API server gave the object to tell it from all others; empty where that is not in it."""
+        return self._known[0]
+
+    @property
+    def owner(self) -> Owner | None:
+        """The controller that made the object; None where nobody did."""
+        return self._known[1]
+
+    @property
+    def _known(self) -> tuple[str, Owner | None]:
+        if self._identity is None:
+            self._identity = _identity(self.raw)
+        return self._identity
 
     @property
     def folder(self) -> str:
@@ -319,6 +364,21 @@ def _restore(
         ObjectRef(*ref), content, file=file, index=index, offset=offset, line=line, column=column, marks=marks,
         duplicates=duplicates, comments=comments, live=live, provenance=provenance,
     )  # fmt: skip
+
+
+def _identity(raw: Mapping[str, Any]) -> tuple[str, Owner | None]:
+    """The uid of an object, and the one among its owners that made it and keeps it as it is. A node that runs a static pod made nothing."""
+    metadata = mapping(raw.get("metadata"))
+    uid = _text(metadata.get("uid"))
+    for owner in map(mapping, sequence(metadata.get("ownerReferences"))):
+        if owner.get("controller") is True and owner.get("kind") != "Node":
+            version, kind, name, owners_uid = (_text(owner.get(field)) for field in ("apiVersion", "kind", "name", "uid"))
+            return uid, Owner(sys.intern(version), sys.intern(kind), name, owners_uid)
+    return uid, None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def count_entries(value: Any) -> int:

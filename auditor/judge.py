@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from auditor.config import Settings
 from auditor.document import Document, Location, Path, Unread, along, format_path, mapping
 from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint
-from auditor.live import controller_of
 from auditor.processes import without_collector
 from auditor.provenance import set_by
 from auditor.rule import Profile, Rule, Scope
@@ -271,9 +270,8 @@ def _who_edits(document: Document | None, path: Path) -> str:
     """Where a live field is to be changed, if it is not where it was found: a controller or admission wrote it."""
     if document is None or not document.live:
         return ""
-    owner = controller_of(document)
-    if owner:
-        return f"{owner.get('kind')} {owner.get('name')} makes this object: change it there"
+    if document.owner is not None:
+        return f"{document.owner.kind} {document.owner.name} makes this object: change it there"
     setter = set_by(document, path)
     return f"{setter} set this field, not what was applied" if setter else ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditor.live.dynamic import Offer, held_by_pod
 from auditor.live.nodes import Devices, Node, Taint, nodes_of
-from auditor.live.owners import Folding, controller_of, fold
+from auditor.live.owners import Folding, fold
 from auditor.live.pods import ContainerStatus, LivePod, instant, live_pod, minutes_between
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Node",
     "Offer",
     "Taint",
-    "controller_of",
     "fold",
     "held_by_pod",
     "instant",

@@ -161,12 +161,7 @@ def _each(
 
 def _unknown_owners(documents: list[Document], served: Mapping[_Kind, Resource], asked: Collection[_Kind]) -> set[_Kind]:
     """Kinds that nobody listed in the table, and that own pods: what a person edits is one of their objects."""
-    found = set()
-    for document in documents:
-        for owner in map(mapping, sequence(mapping(document.raw.get("metadata")).get("ownerReferences"))):
-            version, kind = owner.get("apiVersion"), owner.get("kind")
-            if owner.get("controller") and isinstance(version, str) and isinstance(kind, str):
-                found.add((version.rpartition("/")[0], kind))
+    found = {(document.owner.group, document.owner.kind) for document in documents if document.owner is not None}
     return {kind for kind in found if kind in served and kind not in asked and kind not in _NEVER}
 
 

@@ -200,6 +200,8 @@ def _asked(what_asks: bytes) -> _Asked:
     """What follows from that. Controllers make thousands of pods that ask for the same, of which this derives one."""
     raw = {"apiVersion": "v1", "kind": "Pod", "spec": marshal.loads(what_asks)}
     workload = Workload(Document(ObjectRef("", "v1", "Pod", "", ""), raw, file=""))
+    if not workload.templates:
+        return _Asked({}, {}, (), frozenset())
     template = workload.templates[0]
     asked = _Asked(
         template.accelerators,

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from auditor.document import Document, mapping, sequence
+from auditor.document import Document, mapping
 from auditor.errors import SourceError, UsageError
 from auditor.listing import Listing, NotListed, Resource
 from auditor.source.cluster.connection import MAX_IN_FLIGHT, Connection, Refused

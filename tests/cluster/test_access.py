@@ -111,7 +111,7 @@ def test_own_audit_finds_nothing(complete: tuple[str, ...]) -> None:
 @pytest.fixture(scope="module")
 def cluster(own_testbed: Testbed) -> Testbed:
     """A cluster that serves every kind, with the files of deploy/ applied as a user does."""
-    served = discover(connect(str(own_testbed.kubeconfig("admin")), None, 60))
+    served, _ = discover(connect(str(own_testbed.kubeconfig("admin")), None, 60))
     define(own_testbed, [(group, kind, "v1") for group, kind in (WORKLOADS | CONTEXT) - NEVER_SERVED - served.keys()])
     own_testbed.kubectl("create", "namespace", "kueue-system")
     for _ in range(2):  # a second time changes nothing

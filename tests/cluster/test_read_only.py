@@ -55,7 +55,7 @@ def test_only_lists_and_a_named_config_map(populated: Testbed, tmp_path: Path, a
     assert all(event.verb == "list" and not event.name for event in events if event.resource and event not in named)
     assert not any("watch" in event.uri or "/" in event.resource for event in events)  # no subresource: pods/log, pods/exec
 
-    served = discover(connect(str(populated.kubeconfig("admin")), None, 60))
+    served, _ = discover(connect(str(populated.kubeconfig("admin")), None, 60))
     kinds = len((WORKLOADS | CONTEXT) & served.keys())
     expected = kinds + 2 + ("--check-access" not in arguments)  # /api, /apis, and /version
     config_maps = 0 if "--check-access" in arguments or "-n" in arguments else 1

@@ -105,7 +105,6 @@ def _pool(settings: Any) -> Any:
     Raises:
         UsageError: a certificate, a key or the proxy cannot be used.
     """
-    import urllib3
     from kubernetes import client
 
     what, remedy = "certificate-authority", "`kubectl config view` shows it"
@@ -118,12 +117,12 @@ def _pool(settings: Any) -> Any:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise UsageError(f"the {what} of the kubeconfig cannot be used: {reason}", remedy) from None
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # who skips verification in a kubeconfig knows it
+    warnings.filterwarnings("ignore", "Unverified HTTPS request")  # who skips verification in a kubeconfig knows it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a SOCKS proxy needs; the error says enough
             return client.ApiClient(settings).rest_client.pool_manager
-    except (ImportError, ValueError, TypeError, AttributeError, urllib3.exceptions.HTTPError):
+    except (ImportError, ValueError, TypeError, AttributeError):
         raise UsageError("the proxy-url of the kubeconfig cannot be used", "it is a URL with http or https") from None
 
 

@@ -29,6 +29,8 @@ class AuditEvent:
     code: int
     stage: str
     agent: str
+    received: str  # when, to the microsecond; such texts sort by time
+    answered: str
 
     @property
     def writes(self) -> bool:
@@ -66,4 +68,6 @@ def _event(line: dict[str, Any]) -> AuditEvent:
         code=line.get("responseStatus", {}).get("code", 0),
         stage=line["stage"],
         agent=line.get("userAgent", ""),
+        received=line["requestReceivedTimestamp"],
+        answered=line["stageTimestamp"],
     )

@@ -44,25 +44,26 @@ class Client:
         *,
         query: Mapping[str, object] | None = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send ``body`` as JSON, unless it is bytes.
+        """Send ``body`` as JSON, unless it is bytes. What is answered is given as it came.
 
         Raises:
             OSError: There is no connection, or it broke.
             http.client.HTTPException: What came was not HTTP, or not all of it.
         """
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        sent = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", **(headers or {})}
         if data is not None:
-            headers["Content-Type"] = content_type
+            sent["Content-Type"] = content_type
         target = f"{path}?{urlencode(query)}" if query else path
         fresh = not hasattr(self._local, "connection")
         try:
-            return self._send(method, target, data, headers)
+            return self._send(method, target, data, sent)
         except ConnectionError:
             if fresh:
                 raise
-        return self._send(method, target, data, headers)  # the server closed the old connection, for example by restarting
+        return self._send(method, target, data, sent)  # the server closed the old connection, for example by restarting
 
     def get(self, path: str, **query: object) -> Answer:
         """A GET request, with a query of keyword arguments such as ``labelSelector``."""

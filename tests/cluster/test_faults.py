@@ -305,13 +305,17 @@ def test_interrupted(testbed: Testbed, proxy: FaultyProxy) -> None:
         proxy.fail(path, Delay(20))
     config = str(testbed.kubeconfig("admin", server=proxy.url))
     process = subprocess.Popen(
-        [sys.executable, "-m", "auditor", "cluster", "--kubeconfig", config], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "auditor", "cluster", "--kubeconfig", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - what a shell starts in the background ignores it
     )
     _until(lambda: sum(each.fault is not None for each in proxy.seen) == 3)
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=15)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # a second, on a machine with nothing else to do
     assert (process.returncode, out, err.strip()) == (130, "", "mlaudit: interrupted")
 
 

@@ -77,8 +77,11 @@ def _read(connection: Connection, asked: set[_Kind], namespace: str, now: dateti
                 not_listed.append(NotListed(resource.name, found.reason, *kind))
 
     take(asked & served.keys())
-    # What nobody can name in a role beforehand may be refused: its pods are there, and stand for it.
-    take(_unknown_owners(documents, served, asked))
+    # What nobody can name in a role beforehand may be refused: its pods are there, and stand for it. Owners may have owners of their own.
+    tried = set(asked)
+    while owners := _unknown_owners(documents, served, tried):
+        tried |= owners
+        take(owners)
     asked.update((resource.group, resource.kind) for resource in listed)
     documents += _config_maps(connection, served, namespace)
     documents.sort(key=lambda document: (document.ref.kind, document.ref.namespace, document.ref.name, document.ref.group))

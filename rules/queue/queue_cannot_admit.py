@@ -253,7 +253,7 @@ def _fault(workload: Workload, named: QueueName, message: str, remedy: str, *, p
 
 
 def _uncovered(workload: Workload, queue: ClusterQueue, snapshot: Snapshot) -> Iterator[Fault]:
-    settings = kueue_settings(snapshot)
+    settings = snapshot.derived(kueue_settings)
     if _RECKONED_OTHERWISE.search(settings) or any(
         one.raw.get("resources") for one in snapshot.by_kind("Configuration", f"config.{KUEUE}")
     ):

@@ -94,7 +94,12 @@ class _Writer:
 
     def finding(self, finding: Finding) -> Iterator[str]:
         severity = self.paint(f"{finding.severity!s:<{_SEVERITY}}", _COLOURS[finding.severity])
-        yield f"  {severity}{_place(finding)}  {self.paint(finding.rule, '1')}"
+        place, rule = _place(finding), self.paint(finding.rule, "1")
+        if finding.line or _INDENT + len(place) + 2 + len(finding.rule) <= self.view.width:
+            yield f"  {severity}{place}  {rule}"
+        else:  # a long field path gets a line of its own
+            yield f"  {severity}{rule}"
+            yield f"{' ' * _INDENT}{place}"
         yield from self.wrapped(finding.message, _INDENT)
         if finding.remediation:
             yield from self.wrapped(finding.remediation, _INDENT, " " * (_INDENT - 2) + "→ ")

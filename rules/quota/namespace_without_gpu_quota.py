@@ -341,5 +341,5 @@ def _all_queued(snapshot: Snapshot) -> bool:
     """Whether Kueue is configured to hold back jobs that name no queue."""
     configurations = snapshot.by_kind("Configuration", f"config.{KUEUE}")
     return any(config.raw.get("manageJobsWithoutQueueName") is True for config in configurations) or bool(
-        _ALL_QUEUED.search(kueue_settings(snapshot))
+        _ALL_QUEUED.search(snapshot.derived(kueue_settings))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.live.dynamic import Offer, held_by_pod
 from auditor.live.nodes import Devices, Node, Taint, nodes_of
 from auditor.live.owners import Folding, fold
-from auditor.live.pods import ContainerStatus, LivePod, instant, live_pod, minutes_between
+from auditor.live.pods import ContainerStatus, LivePod, format_minutes, instant, live_pod, minutes_between
 
 __all__ = [
     "ContainerStatus",
@@ -16,6 +16,7 @@ __all__ = [
     "Offer",
     "Taint",
     "fold",
+    "format_minutes",
     "held_by_pod",
     "instant",
     "live_pod",

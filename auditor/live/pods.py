@@ -16,7 +16,7 @@ from typing import Any
 from auditor.document import Document, ObjectRef, mapping, sequence
 from auditor.workload import PodTemplate, Workload
 
-__all__ = ["ContainerStatus", "LivePod", "instant", "live_pod", "minutes_between"]
+__all__ = ["ContainerStatus", "LivePod", "format_minutes", "instant", "live_pod", "minutes_between"]
 
 _OF_A_CONTAINER = ("name", "image", "restartPolicy", "resources")
 
@@ -239,6 +239,12 @@ def _text(value: object) -> str:
 def minutes_between(start: datetime.datetime | None, now: datetime.datetime) -> float:
     """Minutes from an instant up to now; 0 where it is not known, or not yet."""
     return max((now - start).total_seconds() / 60, 0.0) if start else 0.0
+
+
+def format_minutes(minutes: float) -> str:
+    """A time as people say it, in its largest whole unit of which there are at least two."""
+    whole = int(minutes)
+    return f"{whole // 1440} days" if whole >= 2880 else f"{whole // 60} hours" if whole >= 120 else f"{whole} minutes"
 
 
 def instant(value: object) -> datetime.datetime | None:

@@ -276,7 +276,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from auditor.jobs import bounds
-from auditor.live import ContainerStatus, LivePod, instant, minutes_between
+from auditor.live import ContainerStatus, LivePod, format_minutes, instant, minutes_between
 from auditor.rule import COST, RECOMMENDED, Options, Result, Severity, mapping, rule
 from auditor.snapshot import Snapshot
 from auditor.workload import ContainerRole, Workload
@@ -347,7 +347,7 @@ def check(workload: Workload, snapshot: Snapshot, options: Options) -> Iterator[
             total.update(pod.devices)
         devices = ", ".join(f"{count} {key}" for key, count in sorted(total.items()))
         pods = f"pod {names} holds" if len(members) == 1 else f"{len(members)} pods ({names}) hold"
-        lasts = f"{_time(held.minutes)} after {held.since}" if held.since else f"for {_time(held.minutes)} by now"
+        lasts = f"{format_minutes(held.minutes)} after {held.since}" if held.since else f"for {format_minutes(held.minutes)} by now"
         yield workload.fault(
             f"{pods} {devices} without work: {cause}{held.details}, {lasts}",
             at="metadata.name",
@@ -438,8 +438,3 @@ def _start(pod: LivePod) -> str:
                 "runs" if status.state == "running" else f"waits: {status.reason or 'no reason given'}"
             )
     return next((status.reason for status in pod.containers if status.reason and status.name not in sidecars), "no reason given")
-
-
-def _time(minutes: float) -> str:
-    whole = int(minutes)
-    return f"{whole // 1440} days" if whole >= 2880 else f"{whole // 60} hours" if whole >= 120 else f"{whole} minutes"

@@ -141,7 +141,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.live import LivePod, Node, minutes_between
+from auditor.live import LivePod, Node, format_minutes, minutes_between
 from auditor.rule import COST, Options, Result, Severity, mapping, rule, skip
 from auditor.snapshot import Snapshot
 
@@ -184,7 +184,7 @@ def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
     names = ", ".join(filter(None, (node.product, f"{node.physical_devices} devices" if node.sharing else "")))
     committed = any(node.labels.get(key) == value for key, value in COMMITTED.items())
     yield node.fault(
-        f"has {what}{f' ({names})' if names else ''} that no pod asks for, {_age(age)} after it was created{_because(node)}",
+        f"has {what}{f' ({names})' if names else ''} that no pod asks for, {format_minutes(age)} after it was created{_because(node)}",
         at="metadata.name",
         remediation="use it or give the commitment up: its capacity is reserved and paid for either way"
         if committed
@@ -235,8 +235,3 @@ def _because(node: Node) -> str:
 def _is_pinned(pod: LivePod) -> bool:
     annotations = mapping(mapping(pod.raw.get("metadata")).get("annotations"))
     return not pod.by_daemon_set and any(annotations.get(key) == value for key, value in PINS.items())
-
-
-def _age(minutes: float) -> str:
-    hours = int(minutes // 60)
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours" if hours >= 2 else f"{int(minutes)} minutes"

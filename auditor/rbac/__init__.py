@@ -226,7 +226,7 @@ def _accounts(snapshot: Snapshot) -> Mapping[str, list[Workload]]:
     """Workloads by the names of the ServiceAccounts that they hold a token of."""
     found: dict[str, list[Workload]] = {}
     for workload in snapshot.workloads:
-        if workload.controlled:
+        if workload.document.owner is not None:
             continue  # its owner runs with it, and is named
         in_use = "templates" in workload.__dict__
         names = [(template.service_account, mounts_token(template, snapshot)) for template in workload.templates]

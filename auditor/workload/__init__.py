@@ -140,11 +140,6 @@ class Workload:
         return self._pods(self) if self._pods else ()
 
     @property
-    def controlled(self) -> bool:
-        """A controller made it and keeps it as it is: what a person edits is its owner."""
-        return any(mapping(owner).get("controller") for owner in sequence(self.metadata.get("ownerReferences")))
-
-    @property
     def conditions(self) -> Mapping[str, Mapping[str, Any]]:
         """What its controller says of it, by type: ``Available``, ``ReplicaFailure``, ``Succeeded``; empty for files."""
         entries = sequence(mapping(self.raw.get("status")).get("conditions"))

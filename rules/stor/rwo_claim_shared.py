@@ -265,7 +265,7 @@ def _starts_before_it_stops(workload: Workload, template: PodTemplate) -> bool:
 def _beside(workload: Workload, other: Workload) -> bool:
     """Whether another workload runs at the same time: both say their namespace, or stand in one file. Files of a folder may be
     alternatives, and a job that fills the volume ends."""
-    if other is workload or other.job or other.controlled:
+    if other is workload or other.job or other.document.owner is not None:
         return False
     return bool(workload.ref.namespace and other.ref.namespace) or workload.document.file == other.document.file
 

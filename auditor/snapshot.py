@@ -211,9 +211,13 @@ class Snapshot:
             index.setdefault(id(self._folding.root_of(pod.document)), []).append(pod)
         return index
 
+    def root_of(self, pod: LivePod) -> Document:
+        """The object that a pod was folded into; the pod itself where it stands for itself."""
+        return self._folding.root_of(pod.document)
+
     def workload_of_pod(self, pod: LivePod) -> Workload | None:
         """The workload that a pod was folded into."""
-        return self.workload_of(self._folding.root_of(pod.document))
+        return self.workload_of(self.root_of(pod))
 
     @lazy
     def nodes(self) -> tuple[Node, ...]:

@@ -21,7 +21,7 @@ LAYERS = (
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
-    ("auditor.exposure", "auditor.rbac", "auditor.placement", "auditor.queues", "auditor.quotas"),
+    ("auditor.exposure", "auditor.rbac", "auditor.placement", "auditor.queues", "auditor.quotas", "auditor.teams"),
     ("auditor.rule", "auditor.redact"),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),
@@ -47,6 +47,7 @@ RULES_MAY_IMPORT = (
     "auditor.placement",
     "auditor.queues",
     "auditor.quotas",
+    "auditor.teams",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AuditError", "ConfigError", "QuantityError", "SourceError", "UsageError"]
+__all__ = ["AuditError", "ConfigError", "PricesError", "QuantityError", "SourceError", "UsageError"]
 
 
 class AuditError(Exception):
@@ -32,6 +32,12 @@ class UsageError(AuditError):
 
 class ConfigError(AuditError):
     """A setting with an unknown name or a wrong type."""
+
+    exit_code = 2
+
+
+class PricesError(AuditError):
+    """A file of prices that cannot be read, or that says what cannot be meant."""
 
     exit_code = 2
 

@@ -25,6 +25,7 @@ LAYERS = (
     ("auditor.rule", "auditor.redact"),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),
+    ("auditor.cost",),
     ("auditor.engine", "auditor.report"),
     ("auditor.registry",),
     ("auditor.cli",),

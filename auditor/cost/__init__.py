@@ -1,0 +1,1 @@
+"""What accelerators cost: prices, and later what of the money was idle."""

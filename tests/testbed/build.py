@@ -80,6 +80,11 @@ def _go_version() -> str:
     return done.stdout.strip()
 
 
+def cache() -> Path:
+    """The folder of everything that is built or fetched for the testbed."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlaudit-testbed"
+
+
 def _place() -> Binaries:
     """Where the binaries for this Go and these modules belong.
 
@@ -90,9 +95,8 @@ def _place() -> Binaries:
     for folder in (HERE, HERE / "kwok"):
         for name in ("go.mod", "go.sum"):
             key.update((folder / name).read_bytes())
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    return Binaries(cache / "mlaudit-testbed" / key.hexdigest()[:16], Path(assets) if assets else None)
+    return Binaries(cache() / key.hexdigest()[:16], Path(assets) if assets else None)
 
 
 def find() -> Binaries:
@@ -112,7 +116,7 @@ def find() -> Binaries:
 
 
 @contextmanager
-def _lock(file: Path) -> Iterator[None]:
+def lock(file: Path) -> Iterator[None]:
     """One build at a time: a second one waits, and then finds everything built. The system frees the lock of a process that dies."""
     import fcntl  # not on Windows, where tests on the testbed are skipped
 
@@ -120,12 +124,13 @@ def _lock(file: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("another build is running: waiting for it")
+            say("another build is running: waiting for it")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """One line about the progress of a build."""
     print(f"testbed: {line}", flush=True)  # noqa: T201
 
 
@@ -152,16 +157,16 @@ def build() -> Binaries:
     """
     binaries = _place()
     binaries.folder.mkdir(parents=True, exist_ok=True)
-    with _lock(binaries.folder / "lock"):
+    with lock(binaries.folder / "lock"):
         for program in binaries.missing():
             if binaries.assets and program in _SUPPLIED:
                 raise NotBuilt(f"KUBEBUILDER_ASSETS has no {program}: {binaries.assets}")
-            _say(f"building {program} (the first time takes minutes)")
+            say(f"building {program} (the first time takes minutes)")
             began = time.monotonic()
             module, package = PROGRAMS[program]
             _go_build(module, package, binaries.path(program), binaries.folder / f"{program}.log")
             size = binaries.path(program).stat().st_size
-            _say(f"built {program}: {size / 1e6:.0f} MB in {time.monotonic() - began:.0f} s")
+            say(f"built {program}: {size / 1e6:.0f} MB in {time.monotonic() - began:.0f} s")
     return binaries
 
 
@@ -170,9 +175,9 @@ def main() -> int:
     try:
         binaries = build()
     except NotBuilt as error:
-        _say(str(error))
+        say(str(error))
         return 1
-    _say(f"ready in {binaries.folder}")
+    say(f"ready in {binaries.folder}")
     return 0
 
 

@@ -36,15 +36,30 @@ def make_certificates(folder: Path) -> Certificates:
         "[req]\ndistinguished_name=dn\nx509_extensions=ca\n[dn]\n"
         "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash\n"
         "[server]\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\nauthorityKeyIdentifier=keyid\n"
-        "subjectAltName=IP:127.0.0.1,DNS:localhost\n",
+        "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
+        "[client]\nbasicConstraints=critical,CA:FALSE\nextendedKeyUsage=clientAuth\nauthorityKeyIdentifier=keyid\n",
         encoding="utf-8",
     )
-    request = ("req", "-new", "-config", "request.cnf", "-days", "7", "-key")
-    _openssl(folder, *request, "ca-key.pem", "-x509", "-subj", "/CN=testbed-ca", "-out", "ca.pem")
-    _openssl(folder, *request, made.key.name, "-subj", "/CN=testbed", "-out", "server.csr")
-    sign = ("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "7")
-    _openssl(folder, *sign, "-extfile", "request.cnf", "-extensions", "server", "-out", made.certificate.name)
+    _openssl(folder, *_REQUEST, "ca-key.pem", "-x509", "-subj", "/CN=testbed-ca", "-out", "ca.pem")
+    _sign(folder, "testbed", "server", made.key.name, made.certificate.name)
     return made
+
+
+def make_client_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate with its key that vouches for a client, signed by the CA that `make_certificates` left in the folder."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}-key.pem"
+    _openssl(folder, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key.name)
+    _sign(folder, name, "client", key.name, certificate.name)
+    return certificate, key
+
+
+_REQUEST = ("req", "-new", "-config", "request.cnf", "-days", "7", "-key")
+
+
+def _sign(folder: Path, name: str, sort: str, key: str, certificate: str) -> None:
+    _openssl(folder, *_REQUEST, key, "-subj", f"/CN={name}", "-out", f"{sort}.csr")
+    sign = ("x509", "-req", "-in", f"{sort}.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "7")
+    _openssl(folder, *sign, "-extfile", "request.cnf", "-extensions", sort, "-out", certificate)
 
 
 def _openssl(folder: Path, *arguments: str) -> None:

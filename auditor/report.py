@@ -7,11 +7,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auditor import __version__
+from auditor.cost.model import HOURS_OF_A_MONTH, Action, Amount, Basis, CostLine, Costs, Coverage, PriceUse, rounded
 from auditor.document import NotJudged, Unread
 from auditor.finding import Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing
+from auditor.usage import Category, MissingTime, Point
 
-__all__ = ["Cluster", "Finding", "Report", "Severity", "Summary", "View", "counts"]
+__all__ = [
+    "HOURS_OF_A_MONTH",
+    "Action",
+    "Amount",
+    "Basis",
+    "Category",
+    "Cluster",
+    "CostLine",
+    "Costs",
+    "Coverage",
+    "Finding",
+    "MissingTime",
+    "Point",
+    "PriceUse",
+    "Report",
+    "Severity",
+    "Summary",
+    "View",
+    "counts",
+    "rounded",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +96,7 @@ class Report:
         kubernetes_version: the version that the rules assumed.
         rules: how many rules were asked.
         cluster: the live cluster, or None for files. The numbers of files in `summary` are then 0.
+        costs: what the cluster's accelerators cost; None where that was not asked.
     """
 
     findings: tuple[Finding, ...]
@@ -88,13 +111,15 @@ class Report:
     kubernetes_version: str
     rules: int
     cluster: Cluster | None = None
+    costs: Costs | None = None
 
     version = __version__
 
     @property
     def incomplete(self) -> bool:
         """Something could not be read or listed, or a rule failed: what is reported is not all there is."""
-        return bool(self.unread or self.failures) or (self.cluster is not None and self.cluster.incomplete)
+        missing = (self.cluster is not None and self.cluster.incomplete) or (self.costs is not None and self.costs.incomplete)
+        return bool(self.unread or self.failures) or missing
 
     def reaches(self, severity: Severity | None) -> bool:
         """Whether a finding is at or above a severity; never for None."""

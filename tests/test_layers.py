@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("auditor.errors", "auditor"),
     ("auditor.quantity", "auditor.processes", "auditor.lazy"),
-    ("auditor.document", "auditor.accelerators", "auditor.listing"),
+    ("auditor.document", "auditor.accelerators", "auditor.listing", "auditor.usage"),
     ("auditor.provenance",),
     ("auditor.finding", "auditor.kinds", "auditor.source", "auditor.selectors"),
     ("auditor.workload",),

@@ -215,6 +215,16 @@ class Snapshot:
         """The object that a pod was folded into; the pod itself where it stands for itself."""
         return self._folding.root_of(pod.document)
 
+    def root_named(self, kind: str, namespace: str, name: str) -> Document | None:
+        """The object that one of that name was folded into, whatever its group; the object itself where it stands for itself."""
+        found = self._owners_by_name.get((kind, namespace, name))
+        return self._folding.root_of(found) if found is not None else None
+
+    @lazy
+    def _owners_by_name(self) -> Mapping[tuple[str, str, str], Document]:
+        documents = (*self._folding.between, *self.documents)
+        return {(document.ref.kind, document.ref.namespace, document.ref.name): document for document in documents}
+
     def workload_of_pod(self, pod: LivePod) -> Workload | None:
         """The workload that a pod was folded into."""
         return self.workload_of(self.root_of(pod))

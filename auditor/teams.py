@@ -21,7 +21,7 @@ from auditor.live import LivePod
 from auditor.snapshot import Snapshot
 from auditor.workload import PodTemplate, Workload
 
-__all__ = ["OWNER_KEYS", "namespace_of", "owner_of"]
+__all__ = ["OWNER_KEYS", "namespace_of", "owner_of", "owner_of_namespace"]
 
 # Labels that name an owner, the best first. One without a prefix stands for itself under any prefix of the user's, too: `example.com/team`.
 OWNER_KEYS = ("team", "owner", "project", "cost-center", "app.kubernetes.io/part-of", "kueue.x-k8s.io/queue-name")
@@ -44,6 +44,12 @@ def owner_of(what: Workload | PodTemplate | LivePod, snapshot: Snapshot, keys: I
         if found is not None:
             return found
     return None
+
+
+def owner_of_namespace(name: str, snapshot: Snapshot, keys: Iterable[str] = OWNER_KEYS) -> tuple[str, str] | None:
+    """Who owns what lives in a namespace of a live cluster, as the labels and annotations of the namespace say; see `owner_of`."""
+    found = next((document for document in snapshot.by_kind("Namespace", "") if document.ref.name == name), None)
+    return next(filter(None, (_named(labels, tuple(keys)) for labels in _labels_of_namespace(found))), None)
 
 
 def namespace_of(document: Document, snapshot: Snapshot) -> Document | None:
@@ -85,7 +91,10 @@ def _around(path: Path, raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _of_namespace(document: Document, snapshot: Snapshot) -> Iterator[Mapping[str, Any]]:
-    namespace = namespace_of(document, snapshot)
+    return _labels_of_namespace(namespace_of(document, snapshot))
+
+
+def _labels_of_namespace(namespace: Document | None) -> Iterator[Mapping[str, Any]]:
     if namespace is not None:
         yield _labels_of(namespace.raw)
         yield mapping(mapping(namespace.raw.get("metadata")).get("annotations"))

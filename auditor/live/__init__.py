@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from auditor.live.dynamic import Offer, held_by_pod
-from auditor.live.nodes import Devices, Node, Taint, nodes_of
+from auditor.live.nodes import LABELS_OF_NODES, Devices, Node, Taint, nodes_of
 from auditor.live.owners import Folding, fold
 from auditor.live.pods import ContainerStatus, LivePod, format_minutes, instant, live_pod, minutes_between
 
 __all__ = [
+    "LABELS_OF_NODES",
     "ContainerStatus",
     "Devices",
     "Folding",

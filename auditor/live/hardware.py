@@ -22,7 +22,7 @@ from typing import Any
 
 from auditor.accelerators import device
 
-__all__ = ["is_shared", "physical_devices", "sharing_of"]
+__all__ = ["LABELS", "is_shared", "physical_devices", "sharing_of", "weights"]
 
 # What the cloud says of the machine.
 _OF_THE_MACHINE = (
@@ -42,6 +42,12 @@ _AMD_MODE = re.compile(r"(amd\.com/)?(?P<mode>spx|dpx|tpx|qpx|cpx)_nps\d+", re.I
 _AMD_PARTS = {"spx": 1, "dpx": 2, "tpx": 3, "qpx": 4, "cpx": 8}
 _INTEL_DEVICES = "gpu.intel.com/device.count"
 _AMD_PARTITIONING = "amd.com/compute-memory-partition"
+
+# All labels that are read here, but those that hold a MIG profile in their name.
+LABELS = (
+    *_OF_THE_MACHINE, *_BY_STRATEGY, *_BY_NUMBER, _GKE_PARTITION, _INTEL_DEVICES, _AMD_PARTITIONING, "nvidia.com/mig.strategy",
+    "nvidia.com/gpu.count", "nvidia.com/gpu.slices.gi",
+)  # fmt: skip
 
 
 def sharing_of(units: Mapping[str, int], labels: Mapping[str, str], annotations: Mapping[str, Any], *, partitioned: bool = False) -> str:
@@ -95,6 +101,41 @@ def physical_devices(units: Mapping[str, int], labels: Mapping[str, str], annota
     return sum(_of_maker(maker, counted, labels, annotations) for maker, counted in makers.items())
 
 
+def weights(units: Mapping[str, int], labels: Mapping[str, str], annotations: Mapping[str, Any]) -> dict[str, Fraction]:
+    """What a unit of each resource is of a physical device: 1/4 of one that four pods share, 2/7 of one for a MIG instance of two slices.
+
+    MIG instances are weighed by compute slices, of which a GPU has seven; see `physical_devices` for the arguments.
+    """
+    makers: dict[str, list[str]] = {}
+    for key, count in units.items():
+        if count > 0:
+            makers.setdefault(_maker(key), []).append(key)
+    found = {key: _weight(key, labels) for keys in makers.values() for key in keys}
+    for keys in makers.values():
+        if len(keys) == 1 and found[keys[0]] == 1:  # shares that no label counts: HAMi, Intel's shared-dev-num, old plugins
+            found[keys[0]] = min(Fraction(physical_devices({keys[0]: units[keys[0]]}, labels, annotations), units[keys[0]]), Fraction(1))
+    return found
+
+
+def _weight(key: str, labels: Mapping[str, str]) -> Fraction:
+    maker, part = _maker(key), _MIG.fullmatch(key)
+    if maker == "amd":
+        return Fraction(1, _amd_parts(key, labels))
+    if maker != "nvidia" or device(key) is None:  # a DRA driver's devices are counted whole
+        return Fraction(1)
+    sevenths = int(part["sevenths"]) if part else _whole_slices(labels)
+    shares = _number(labels, f"{key.removesuffix('.shared')}.replicas") if part else _first_number(labels, _BY_NUMBER)
+    return Fraction(min(sevenths or _SEVENTHS, _SEVENTHS), _SEVENTHS) / max(shares, 1)
+
+
+def _whole_slices(labels: Mapping[str, str]) -> int:
+    """Of how many sevenths a GPU is that is named like a whole one; 0 where it is whole."""
+    if labels.get("nvidia.com/mig.strategy") == "single":
+        return _number(labels, "nvidia.com/gpu.slices.gi")
+    gke = _PROFILE.fullmatch(labels.get(_GKE_PARTITION, ""))
+    return int(gke["sevenths"]) if gke else 0
+
+
 def _maker(key: str) -> str:
     known = device(key)
     if known is not None:
@@ -123,18 +164,7 @@ def _nvidia(units: Mapping[str, int], labels: Mapping[str, str], annotations: Ma
         return total
     if _hami_devices(annotations):
         return _hami_devices(annotations)
-    whole = 0
-    if strategy == "single":
-        whole = _number(labels, "nvidia.com/gpu.slices.gi")
-    elif gke := _PROFILE.fullmatch(labels.get(_GKE_PARTITION, "")):
-        whole = int(gke["sevenths"])
-    weights = Fraction(0)
-    for key, count in units.items():
-        part = _MIG.fullmatch(key)
-        shares = _number(labels, f"{key.removesuffix('.shared')}.replicas") if part else _first_number(labels, _BY_NUMBER)
-        sevenths = int(part["sevenths"]) if part else whole
-        weights += Fraction(count, max(shares, 1)) * Fraction(min(sevenths or _SEVENTHS, _SEVENTHS), _SEVENTHS)
-    return math.ceil(weights)
+    return math.ceil(sum((count * _weight(key, labels) for key, count in units.items()), Fraction(0)))
 
 
 def _amd_parts(key: str, labels: Mapping[str, str]) -> int:

@@ -18,12 +18,13 @@ from auditor.document import Document, Path, mapping, parse_path, sequence
 from auditor.errors import QuantityError
 from auditor.finding import Fault, FaultDetails
 from auditor.lazy import lazy
+from auditor.live import hardware
 from auditor.live.dynamic import Offer, offers
-from auditor.live.hardware import is_shared, physical_devices, sharing_of
+from auditor.live.hardware import is_shared, physical_devices, sharing_of, weights
 from auditor.live.pods import LivePod, instant
 from auditor.quantity import parse_quantity
 
-__all__ = ["Devices", "Node", "Taint", "nodes_of"]
+__all__ = ["LABELS_OF_NODES", "Devices", "Node", "Taint", "nodes_of"]
 
 _POOLS = (
     "karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup", "alpha.eksctl.io/nodegroup-name", "cloud.google.com/gke-nodepool",
@@ -41,6 +42,11 @@ _SPOT = {
     "cloud.google.com/gke-preemptible": "true", "cloud.google.com/gke-provisioning": "spot",
     "kubernetes.azure.com/scalesetpriority": "spot", "node.kubernetes.io/lifecycle": "spot",
 }  # fmt: skip
+# All labels that say what a node is and what it costs.
+LABELS_OF_NODES = (
+    *_POOLS, *_PRODUCTS, *_SPOT, *hardware.LABELS, "node.kubernetes.io/instance-type", "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone", "nvidia.com/gpu.memory", "karpenter.k8s.aws/instance-gpu-memory",
+)  # fmt: skip
 # Resources that count the same chips: the second is another name of the first, the third counts their cores.
 # https://awsdocs-neuron.readthedocs-hosted.com/en/latest/containers/kubernetes-getting-started.html
 _CHIPS, _CHIPS_BEFORE, _CORES = (f"aws.amazon.com/{name}" for name in ("neuron", "neurondevice", "neuroncore"))
@@ -177,16 +183,16 @@ class Node:
         for pod in self.pods:
             for key, count in pod.accelerators.items():
                 taken[key] = taken.get(key, 0) + count
-        if self._cores_of_a_chip:
-            taken[_CHIPS] = taken.get(_CHIPS, 0) + taken.get(_CHIPS_BEFORE, 0) + math.ceil(taken.get(_CORES, 0) / self._cores_of_a_chip)
-        aliases = (_CHIPS_BEFORE, _CORES) if self._cores_of_a_chip else ()
+        if self.cores_of_a_chip:
+            taken[_CHIPS] = taken.get(_CHIPS, 0) + taken.get(_CHIPS_BEFORE, 0) + math.ceil(taken.get(_CORES, 0) / self.cores_of_a_chip)
+        aliases = (_CHIPS_BEFORE, _CORES) if self.cores_of_a_chip else ()
         keys = sorted(key for key in {*self.capacity, *self.allocatable} if device(key) is not None and key not in aliases)
         found = [Devices(key, self._whole(self.capacity, key), self._whole(self.allocatable, key), taken.get(key, 0)) for key in keys]
         found = [one for one in found if one.capacity or one.allocated]
         return (*found, *(Devices(offer.driver, offer.devices, offer.usable, offer.taken) for offer in self.offers))
 
     @property
-    def _cores_of_a_chip(self) -> int:
+    def cores_of_a_chip(self) -> int:
         """How many cores a Neuron chip of this node has, where it counts both; else 0."""
         chips, cores = self._whole(self.capacity, _CHIPS), self._whole(self.capacity, _CORES)
         return max(cores // chips, 1) if chips > 0 and {_CORES, _CHIPS_BEFORE} & self.capacity.keys() else 0
@@ -201,8 +207,8 @@ class Node:
 
     def free(self, key: str) -> int:
         """How many units of a resource a pod could still get."""
-        if key in (_CHIPS_BEFORE, _CORES) and self._cores_of_a_chip:
-            return self.free(_CHIPS) * (self._cores_of_a_chip if key == _CORES else 1)
+        if key in (_CHIPS_BEFORE, _CORES) and self.cores_of_a_chip:
+            return self.free(_CHIPS) * (self.cores_of_a_chip if key == _CORES else 1)
         return next((one.free for one in self.devices if one.key == key), 0)
 
     @lazy
@@ -222,6 +228,14 @@ class Node:
     def physical_devices(self) -> int:
         """How many devices there are behind the units; where labels leave it open, the least that there must be."""
         return physical_devices(self._units, self.labels, self.annotations)
+
+    @lazy
+    def weights(self) -> Mapping[str, Fraction]:
+        """What a unit of each resource is of a device."""
+        found = weights(self._units, self.labels, self.annotations)
+        if self.cores_of_a_chip:
+            found |= {_CHIPS_BEFORE: Fraction(1), _CORES: Fraction(1, self.cores_of_a_chip)}
+        return found
 
     @property
     def _units(self) -> dict[str, int]:

@@ -22,10 +22,12 @@ class Folding:
     Attributes:
         judged: objects that stand for themselves, in their order.
         roots: by `id` of a folded object, the object that it was folded into.
+        between: what was folded and is no pod: ReplicaSets, Jobs.
     """
 
     judged: list[Document] = field(default_factory=list)
     roots: dict[int, Document] = field(default_factory=dict)
+    between: list[Document] = field(default_factory=list)
 
     def root_of(self, document: Document) -> Document:
         """The object that stands for ``document``: itself, unless it was folded."""
@@ -54,6 +56,8 @@ def fold(documents: Iterable[Document]) -> Folding:
             found.judged.append(document)
         else:
             found.roots[id(document)] = root
+            if document.ref.kind != "Pod":
+                found.between.append(document)
     return found
 
 

@@ -17,7 +17,7 @@ from auditor.source import classify
 from auditor.source.markdown import read_markdown
 from auditor.source.text import Item, read_text
 
-__all__ = ["MAX_BYTES", "STDIN", "Found", "find", "read_bytes", "read_file", "read_stdin", "shown"]
+__all__ = ["MAX_BYTES", "STDIN", "Found", "decode", "find", "read_bytes", "read_file", "read_stdin", "shown"]
 
 STDIN = "<stdin>"
 
@@ -211,16 +211,24 @@ def _too_large(file: str, size: str) -> Unread:
 
 def read_bytes(content: bytes, file: str) -> list[Item]:
     """Everything that the content of a file holds."""
+    text = decode(content, file)
+    if isinstance(text, Unread):
+        return [text]
+    items = read_markdown(text, file) if file.endswith(_MARKDOWN) else read_text(text, file)
+    return items or [NotJudged(file, 1, classify.EMPTY)]
+
+
+def decode(content: bytes, file: str) -> str | Unread:
+    """The content of a file as text, or why it is none."""
     if len(content) > MAX_BYTES:
-        return [_too_large(file, "too many bytes" if file == STDIN else f"{len(content) / 1024 / 1024:.1f} MiB")]
+        return _too_large(file, "too many bytes" if file == STDIN else f"{len(content) / 1024 / 1024:.1f} MiB")
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        return [Unread(file, line, f"is not {encoding.upper().removesuffix('-SIG')} (byte {error.start})", remedy="save it as UTF-8")]
+        return Unread(file, line, f"is not {encoding.upper().removesuffix('-SIG')} (byte {error.start})", remedy="save it as UTF-8")
     if "\x00" in text:
         line = text.count("\n", 0, text.index("\x00")) + 1
-        return [Unread(file, line, "holds NUL bytes", remedy="it is probably not a text file; remove it")]
-    items = read_markdown(text, file) if file.endswith(_MARKDOWN) else read_text(text, file)
-    return items or [NotJudged(file, 1, classify.EMPTY)]
+        return Unread(file, line, "holds NUL bytes", remedy="it is probably not a text file; remove it")
+    return text

@@ -42,8 +42,8 @@ _SIZED = {"v100": (16, 32), "a100": (40, 80), "a800": (40, 80)}
 # Names that stand for one model of several, by convention of those who write them.
 _WHOLE = {"nvidia-tesla-a100": "A100-40GB", "nvidia-tesla-v100": "V100-16GB"}
 _NOISE = frozenset({
-    "nvidia", "tesla", "amd", "instinct", "intel", "habana", "aws", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "oam", "vf", "ac",
-    "hbm2", "hbm2e", "hbm3", "hbm3e",
+    "nvidia", "tesla", "amd", "instinct", "intel", "habana", "aws", "sxm", "sxm2", "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "oam", "vf",
+    "ac", "hbm2", "hbm2e", "hbm3", "hbm3e",
 })  # fmt: skip
 _PARTS = re.compile(r"(-mig-.*|-shared)$")
 _VIRTUAL = re.compile(r"(?<=\w)-\d+[qabc]$")  # a profile of NVIDIA vGPU

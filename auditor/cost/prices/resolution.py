@@ -81,7 +81,9 @@ class Prices:
         """
         if owner is None:
             return cls()
-        raise PricesError("files of prices are not read yet")
+        from auditor.cost.prices.reading import read_owner  # needs the YAML parser, which runs without a file do not
+
+        return cls(read_owner(owner))
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -1,0 +1,52 @@
+"""A file of settings: one YAML mapping, every entry with its line, by the same reader as manifests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from auditor.document import Document, ObjectRef, Unread, format_path
+from auditor.errors import SourceError
+from auditor.source.builder import BrokenYaml, build
+from auditor.source.files import MAX_BYTES, decode, shown
+from auditor.source.stream import split_stream
+from auditor.source.suspect import suspect
+
+__all__ = ["read_settings"]
+
+
+def read_settings(path: Path) -> Document:
+    """The mapping that a file holds; an empty one for an empty file.
+
+    Raises:
+        SourceError: it cannot be read, or is no YAML, or no single mapping, or says something twice. The message names file and line.
+    """
+    file = shown(str(path))
+    try:
+        with path.open("rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}", "check the file's name") from None
+    text = decode(content, file)
+    if isinstance(text, Unread):
+        raise SourceError(f"{file}:{text.line} {text.reason}" if text.line else f"{file} {text.reason}", text.remedy)
+    chunks = list(split_stream(text.replace("\r\n", "\n").replace("\r", "\n")))
+    if len(chunks) > 1:
+        raise SourceError(f"{file}:{chunks[1][1] + 1} begins a second document", "one file holds one; remove the line ---")
+    chunk, before = chunks[0] if chunks else ("{}", 0)
+    try:
+        built = build(chunk)
+    except BrokenYaml as error:
+        found = suspect(chunk, error)
+        line = found.line if found else error.line
+        raise SourceError(f"{file}:{before + line + 1} is no YAML: {error.problem}", found.remedy if found else "") from None
+    if built.duplicates:
+        twice = built.duplicates[0]
+        first, again = before + twice.first_line + 1, before + twice.line + 1
+        raise SourceError(f"{file}:{again} says {format_path(twice.path)} again, after line {first}", "remove one of them")
+    value = {} if built.value is None else built.value
+    if not isinstance(value, dict):
+        raise SourceError(f"{file}:{before + built.line + 1} holds no mapping of names to values", "write it like `rules: …`")
+    return Document(
+        ObjectRef("", "", "", "", ""), value, file=file, offset=before, line=before + built.line + 1, column=built.column + 1,
+        marks=built.marks,
+    )  # fmt: skip

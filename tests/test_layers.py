@@ -54,7 +54,7 @@ IMPORTED_ONCE = {
     "click": "auditor/cli",
     "tabulate": "auditor/cli",
     "kubernetes": "auditor/source/cluster/kubeconfig.py",
-    "urllib3": "auditor/source/cluster/connection.py",
+    "urllib3": "auditor/source/http.py",
     "yaml": "auditor/source",
 }
 ALSO = {("yaml", "reports/yaml.py")}  # the renderer of that format

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from auditor.cli import live
-from auditor.source import cluster
+from auditor.source import cluster, http
 from auditor.source.cluster import connection, pages
 from tests.cluster.asking import MANY, ask, named
 from tests.testbed.cluster import Testbed
@@ -68,7 +68,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails for ever does so at once."""
-    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(http, "_FIRST_PAUSE", 0.001)
     monkeypatch.setattr(connection, "_REFUSED_PAUSE", 0.001)
 
 
@@ -338,7 +338,7 @@ def test_addresses_that_are_none(testbed: Testbed) -> None:
 
 
 def test_an_address_without_a_way_to_it(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(http, "_CONNECT_SECONDS", 0.5)
     answer = ask(testbed.kubeconfig("admin", server="https://192.0.2.1:6443"), "--timeout", "1")  # RFC 5737: nobody is there
     assert answer.code == 3
     assert re.fullmatch(r"https://192\.0\.2\.1:6443: cannot be reached; .*--timeout.*", answer.error)

@@ -380,7 +380,7 @@ def test_proxies_that_cannot_be_used(write: Callable[..., Path], url: str) -> No
 
 
 def test_a_proxy_that_is_away(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("auditor.source.cluster.connection._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("auditor.source.http._FIRST_PAUSE", 0.001)
     answer = ask(write("config", "a", current="a", cluster={"proxy-url": "http://127.0.0.1:9"}))
     assert (answer.code, answer.error) == (
         3, "https://a.invalid: the proxy in front of it does not let us through (tried 8 times); try again later",

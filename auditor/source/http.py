@@ -1,0 +1,276 @@
+"""Requests to one server: retries with back-off, one deadline for everything, and an end that breaks off what is being waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from auditor.errors import AuditError
+
+__all__ = ["RETRIED", "Again", "Channel", "Response", "Wording", "printable", "retry_after"]
+
+RETRIED = frozenset({429, 500, 502, 503, 504})
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
+_TRIES = 8
+_GRACE_SECONDS = 0.5  # after the deadline, answers that still trickle in are broken off
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is said of a server that cannot be asked.
+
+    Attributes:
+        failure: the error, of a message and a remedy.
+        check: where to look when the address is wrong.
+        trust: where to look when its certificate is not trusted.
+        option: the option that sets the deadline.
+    """
+
+    failure: Callable[[str, str], AuditError]
+    check: str
+    trust: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read to its end or to the limit. ``received`` counts the bytes that came over the network."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    received: int
+
+    @property
+    def kind(self) -> str:
+        """The media type, for messages."""
+        return printable(self.headers.get("Content-Type", "no content type").partition(";")[0])
+
+
+class Again(Exception):
+    """The request may succeed when it is made again.
+
+    Attributes:
+        fault: what is wrong.
+        wait: the seconds that the server asks to wait; 0 where it does not say.
+        status: what the server answers; 0 where it does not.
+        tries: not more often than so, whatever the channel allows.
+    """
+
+    def __init__(self, fault: str, wait: float = 0, status: int = 0, tries: int = _TRIES) -> None:
+        super().__init__(fault)
+        self.fault, self.wait, self.status, self.tries = fault, wait, status, tries
+
+
+class Channel:
+    """Safe for several threads.
+
+    After an error that concerns the server and not one request, all threads end with the same error, even in the middle of an answer. So
+    they do, as a context manager, with the deadline and at the end of the block.
+
+    Args:
+        host: ``https://…``, without a slash at the end.
+        pool: urllib3's pool manager, with certificates.
+        deadline: the value of `time.monotonic` after which no request is begun or waited for.
+        wording: what is said when it fails.
+    """
+
+    def __init__(self, host: str, pool: Any, deadline: float, wording: Wording) -> None:
+        self.host, self.deadline = host, deadline
+        self.requests = 0
+        self._pool, self._wording = pool, wording
+        self._lock = threading.Lock()
+        self._next = 0.0
+        self._over = threading.Event()
+        self._error: AuditError | None = None
+        self._open: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._watch(pool)
+
+    def __enter__(self) -> Self:
+        left = max(0.0, self.deadline - time.monotonic())
+        self._timer = threading.Timer(min(left + _GRACE_SECONDS, threading.TIMEOUT_MAX), self.end, (self._late(),))
+        self._timer.daemon = True
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        self.end(self._wording.failure(f"{self.host}: the connection is closed", ""))
+
+    def end(self, error: AuditError) -> AuditError:
+        """Ask nothing more, and break off what is being waited for. Returns the error that all threads end with: the first."""
+        with self._lock:
+            self._error = self._error or error
+            connections = list(self._open)
+        self._over.set()
+        for connection in connections:
+            with contextlib.suppress(OSError, AttributeError, TypeError):  # it has ended already
+                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+        return self._error
+
+    def _watch(self, pool: Any) -> None:
+        """Know each connection that urllib3 opens, since it offers no way to break one off."""
+
+        def watched(kind: Any) -> Any:
+            made = kind.ConnectionCls
+
+            def connect(connection: Any) -> None:
+                made.connect(connection)
+                self._opened(connection)
+
+            return type(kind.__name__, (kind,), {"ConnectionCls": type("Watched", (made,), {"connect": connect})})
+
+        pool.pool_classes_by_scheme = {scheme: watched(kind) for scheme, kind in pool.pool_classes_by_scheme.items()}
+
+    def _opened(self, connection: Any) -> None:
+        with self._lock:
+            self._open.add(connection)
+        if self._error:  # it ended while this was being opened
+            self.end(self._error)
+
+    def attempt(self, once: Callable[[], _Result]) -> _Result:
+        """What ``once`` returns, which is tried until it does not raise `Again`.
+
+        Raises:
+            Again: it goes on failing.
+            AuditError: nothing can be asked any more.
+        """
+        tried = 0
+        try:
+            while True:
+                try:
+                    return once()
+                except Again as again:
+                    tried += 1
+                    if tried >= min(_TRIES, again.tries):
+                        raise
+                    pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried))
+                    self._sleep(max(again.wait, pause), again.fault)
+        except AuditError as error:
+            raise self.end(error) from None
+
+    def lasting(self, again: Again, remedy: str) -> AuditError:
+        """The end, because it goes on failing like this."""
+        return self.end(self._wording.failure(f"{self.host}: {again.fault} (tried {min(_TRIES, again.tries)} times)", remedy))
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        limit: int | None = None,
+        seconds: float = _READ_SECONDS,
+    ) -> Response:
+        """Ask once.
+
+        Args:
+            method: of HTTP.
+            url: the whole of it.
+            headers: the whole of them, beside what every request has.
+            body: what is sent.
+            limit: not much more bytes than so are read of the answer, unpacked.
+            seconds: how long it may say nothing.
+
+        Raises:
+            Again: there is no answer; it may help to ask again.
+            AuditError: it does not help.
+        """
+        import urllib3
+
+        left = self._pace()
+        timeout = urllib3.Timeout(connect=min(_CONNECT_SECONDS, left), read=min(seconds, left))
+        try:
+            response = self._pool.request(
+                method, url, headers=dict(headers), body=body, timeout=timeout, retries=False, preload_content=limit is None
+            )
+            if limit is None:
+                return Response(response.status, response.headers, response.data, response.tell())
+            with contextlib.closing(response):
+                return Response(response.status, response.headers, response.read(limit + 1), response.tell())
+        except urllib3.exceptions.HTTPError as error:
+            self._go_on()
+            raise self._broken(error) from None
+
+    def _go_on(self) -> None:
+        if self._error:
+            raise self._error
+
+    def _interval(self) -> float:
+        """The seconds from one request to the next."""
+        return 0.0
+
+    def _pace(self) -> float:
+        """Wait for this request's turn, whichever thread asks, and return the seconds that are left."""
+        with self._lock:
+            now = time.monotonic()
+            at = max(self._next, now)
+            self._next = at + self._interval()
+            self.requests += 1
+        self._over.wait(at - now)
+        self._go_on()
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise self._late()
+        return left
+
+    def _late(self) -> AuditError:
+        message = f"{self.host}: not everything was read before the deadline"
+        return self._wording.failure(message, f"give it longer with {self._wording.option}")
+
+    def _broken(self, error: Exception) -> Again:
+        """What a failed request means. A certificate or a name that is wrong stays wrong; everything else may pass.
+
+        Raises:
+            AuditError: it will not pass.
+        """
+        from urllib3 import exceptions
+
+        failure, check = self._wording.failure, self._wording.check
+        if isinstance(error, exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise failure(f"the certificate of {self.host} is not trusted", self._wording.trust)
+        if isinstance(error, exceptions.NameResolutionError):
+            raise failure(f"{self.host} cannot be resolved", check)
+        if isinstance(error, exceptions.SSLError) and any(code in str(error) for code in _NO_TLS):
+            raise failure(f"{self.host} does not speak TLS", check)
+        if isinstance(error, exceptions.LocationValueError):
+            raise failure(f"{self.host} is no address", check)
+        if isinstance(error, exceptions.ProxyError):
+            return Again("the proxy in front of it does not let us through")
+        if isinstance(error, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
+            return Again("cannot be reached")
+        if isinstance(error, exceptions.TimeoutError):
+            return Again("does not answer")
+        return Again("the connection broke")
+
+    def _sleep(self, seconds: float, fault: str) -> None:
+        if time.monotonic() + seconds > self.deadline:
+            message = f"it did not get better before the deadline ({self._wording.option})"
+            raise self._wording.failure(f"{self.host}: {fault}", message)
+        self._over.wait(seconds)
+        self._go_on()
+
+
+def retry_after(headers: Mapping[str, str]) -> int:
+    """The seconds that the server asks to wait. Nobody sends the date that HTTP also allows."""
+    after = headers.get("Retry-After", "")
+    return int(after) if after.isdecimal() and len(after) < 9 else 0
+
+
+def printable(text: str) -> str:
+    """Text of a server, as part of one line."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

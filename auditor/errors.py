@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AuditError", "ConfigError", "PricesError", "QuantityError", "SourceError", "UsageError"]
+__all__ = ["AuditError", "ConfigError", "MetricsError", "PricesError", "QuantityError", "SourceError", "UsageError"]
 
 
 class AuditError(Exception):
@@ -44,6 +44,10 @@ class PricesError(AuditError):
 
 class SourceError(AuditError):
     """Input that cannot be read."""
+
+
+class MetricsError(AuditError):
+    """Metrics that cannot be read, wholly or in part: what they would have told is unknown, and everything else still stands."""
 
 
 class QuantityError(ValueError):

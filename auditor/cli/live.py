@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def connected(given: dict[str, Any]) -> Connection:
     """
     if given["all_namespaces"] and given["namespace"]:
         raise UsageError("-n and -A exclude each other", "leave one of them out")
-    return connect(given["kubeconfig"], given["context"], _seconds(given["timeout"]))
+    return connect(given["kubeconfig"], given["context"], options.seconds(given["timeout"]))
 
 
 def listed(given: dict[str, Any]) -> Live:
@@ -60,10 +59,3 @@ def listed(given: dict[str, Any]) -> Live:
     if given["namespace"] and namespaces and given["namespace"] not in namespaces:
         raise UsageError(f"there is no namespace {given['namespace']}", "`kubectl get namespaces` lists them")
     return found
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d{1,6})(s|m|h)?", text)
-    if match is None or int(match[1]) == 0:
-        raise UsageError(f"{text!r} is no time", "write it like 90s or 5m")
-    return float(int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"])

@@ -22,7 +22,7 @@ from auditor.report import View
 from auditor.rule import Profile
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
-__all__ = ["complete_rule", "output", "progress", "selection", "settings", "stack", "view", "write"]
+__all__ = ["complete_rule", "output", "progress", "seconds", "selection", "settings", "stack", "view", "write"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -180,6 +180,18 @@ def _value(default: Any, text: str, given: str) -> Any:
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
+
+
+def seconds(text: str) -> float:
+    """A duration such as 90, 90s or 5m.
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = re.fullmatch(r"(\d{1,6})(s|m|h)?", text)
+    if match is None or int(match[1]) == 0:
+        raise UsageError(f"{text!r} is no time", "write it like 90s or 5m")
+    return float(int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"])
 
 
 def view(given: dict[str, Any]) -> View:

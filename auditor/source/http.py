@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+import ssl
 import threading
 import time
 import weakref
@@ -15,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from auditor.errors import AuditError
 
-__all__ = ["RETRIED", "Again", "Channel", "Response", "Wording", "printable", "retry_after"]
+__all__ = ["RETRIED", "Again", "Channel", "Response", "Slow", "Wording", "open_pool", "printable", "retry_after"]
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
@@ -72,6 +73,10 @@ class Again(Exception):
     def __init__(self, fault: str, wait: float = 0, status: int = 0, tries: int = _TRIES) -> None:
         super().__init__(fault)
         self.fault, self.wait, self.status, self.tries = fault, wait, status, tries
+
+
+class Slow(Again):
+    """There was no answer in time."""
 
 
 class Channel:
@@ -254,7 +259,7 @@ class Channel:
         if isinstance(error, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
             return Again("cannot be reached")
         if isinstance(error, exceptions.TimeoutError):
-            return Again("does not answer")
+            return Slow("does not answer")
         return Again("the connection broke")
 
     def _sleep(self, seconds: float, fault: str) -> None:
@@ -263,6 +268,29 @@ class Channel:
             raise self._wording.failure(f"{self.host}: {fault}", message)
         self._over.wait(seconds)
         self._go_on()
+
+
+def open_pool(scheme: str, host: str, context: ssl.SSLContext, size: int) -> Any:
+    """urllib3's pool manager for one server, through the proxy that the environment names for it (``HTTPS_PROXY``, ``NO_PROXY`` …).
+
+    Raises:
+        ValueError: the address of the proxy is none.
+    """
+    import urllib.request
+
+    import urllib3
+
+    if context.verify_mode == ssl.CERT_NONE:
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # who skips verification by an option knows it
+    proxy = urllib.request.getproxies().get(scheme)
+    if not proxy or urllib.request.proxy_bypass(host):
+        return urllib3.PoolManager(ssl_context=context, maxsize=size)
+    try:
+        address = urllib3.util.parse_url(proxy if "://" in proxy else f"http://{proxy}")
+        login = urllib3.make_headers(proxy_basic_auth=address.auth) if address.auth else None
+        return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=login, ssl_context=context, maxsize=size)
+    except urllib3.exceptions.HTTPError as error:
+        raise ValueError(str(error)) from None
 
 
 def retry_after(headers: Mapping[str, str]) -> int:

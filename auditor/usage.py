@@ -207,11 +207,12 @@ class Usage:
         idling: what holders' devices did lately.
         demand: hours times units that pods without a node waited for, by namespace and resource.
         timeline: from the beginning to the end.
-        exporters: what measures utilisation, in words: ``DCGM``, ``kube-state-metrics``.
+        exporters: what measures utilisation, in words: ``DCGM exporter``.
+        memory: they measure the devices' memory, too, so that idle hours are warm or cold.
         queries: by what it says, a query that shows the evidence.
         notes: what to know about the measurements, sorted.
         missing: stretches of the window that could not be asked about.
-        measured: the part of the window in which capacity has samples, 0 to 1.
+        measured: the part of the window in which kube-state-metrics has samples, 0 to 1.
         orphans: device-hours of measurements for pods that held nothing.
         metered: what billing software says a node costs, in USD per hour, by node.
         asked: how many queries it took.
@@ -228,6 +229,7 @@ class Usage:
     demand: Mapping[tuple[str, str], Fraction] = field(default_factory=dict)
     timeline: tuple[Point, ...] = ()
     exporters: tuple[str, ...] = ()
+    memory: bool = False
     queries: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     missing: tuple[MissingTime, ...] = ()

@@ -6,7 +6,8 @@ Nothing but instant queries is asked of it (``/api/v1/query``), since that is wh
 from __future__ import annotations
 
 from auditor.source.prometheus.answers import Sample, TooMuchData
+from auditor.source.prometheus.collect import Span, collect
 from auditor.source.prometheus.connection import Access, access
 from auditor.source.prometheus.server import Server, Statistics
 
-__all__ = ["Access", "Sample", "Server", "Statistics", "TooMuchData", "access"]
+__all__ = ["Access", "Sample", "Server", "Span", "Statistics", "TooMuchData", "access", "collect"]

@@ -19,6 +19,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "scan": "judge manifests in files, directories or standard input",
     "cluster": "judge what a live cluster holds",
+    "cost": "say what accelerators cost, and what stands idle",
     "snapshot": "store what a live cluster holds",
     "rules": "list the rules",
     "explain": "print the manual page of a rule",

@@ -186,7 +186,7 @@ class Coverage:
 
     Attributes:
         telemetry: of the device-hours that ran, the part with measurements, 0 to 1; None where nothing was asked or nothing ran.
-        capacity: of the window, the part in which capacity has samples.
+        capacity: of the window, the part in which the cluster was watched.
         exporters: what measures.
         orphans: device-hours of measurements for pods that held nothing.
         queries: how many were asked.

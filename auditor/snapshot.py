@@ -12,6 +12,7 @@ from auditor.document import Document, mapping, sequence
 from auditor.lazy import lazy
 from auditor.listing import Listing
 from auditor.live import Folding, LivePod, Node, fold, held_by_pod, live_pod, nodes_of
+from auditor.usage import Activity, Holder, Idling, Usage
 from auditor.workload import PodTemplate, Role, Workload, is_workload
 
 __all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "listed", "same_branch", "same_namespace"]
@@ -76,6 +77,7 @@ class Snapshot:
 
     Attributes:
         documents: the objects that stand for themselves, in order.
+        usage: what its accelerators did in a window of time, where that was measured; set once, before rules are asked.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Snapshot:
         self.workloads: tuple[Workload, ...] = tuple(
             Workload(document, self._leads_to, self.pods_of) for document in self.documents if is_workload(document)
         )
+        self.usage: Usage | None = None
         self._derived: dict[Callable[[Snapshot], Any], Any] = {}
 
     def derived(self, derive: Callable[[Snapshot], _Derived]) -> _Derived:
@@ -241,6 +244,22 @@ class Snapshot:
     def sees_all_pods(self) -> bool:
         """Whether what is free on a node is known: every pod of every namespace was listed."""
         return self.listing is not None and self.listing.whole and self.listing.complete_for("Pod")
+
+    def activity_of(self, workload: Workload) -> Activity | None:
+        """What the devices did that a workload held in the window; None where it held none, or nobody measured."""
+        return self._activities.get(_holder_key(workload))
+
+    @lazy
+    def _activities(self) -> Mapping[tuple[str, str, str], Activity]:
+        found: dict[tuple[str, str, str], Activity] = {}
+        for one in self.usage.held if self.usage else ():
+            holder = one.holder
+            found.setdefault((holder.namespace, holder.kind, holder.name), Activity()).add(one.activity)
+        return found
+
+    def idling_of(self, workload: Workload) -> Idling | None:
+        """What the devices of a workload's pods did lately; None where nobody measured them one by one."""
+        return self.usage.idling.get(Holder(*_holder_key(workload))) if self.usage else None
 
     # -- who leads to whom --------------------------------------------------------------------------------------------------------------
 
@@ -432,6 +451,10 @@ def _device_classes(request: Mapping[str, object]) -> Iterator[str]:
         name = mapping(place).get("deviceClassName")
         if isinstance(name, str):
             yield name
+
+
+def _holder_key(workload: Workload) -> tuple[str, str, str]:
+    return (workload.ref.namespace, workload.ref.kind, workload.ref.name)
 
 
 def _every(document: Document) -> bool:

@@ -208,6 +208,8 @@ class Usage:
         demand: hours times units that pods without a node waited for, by namespace and resource.
         timeline: from the beginning to the end.
         exporters: what measures utilisation, in words: ``DCGM exporter``.
+        unattributed: those of them whose measurements name no pods.
+        profiling: GPUs are measured by profiling counters, which know MIG instances.
         memory: they measure the devices' memory, too, so that idle hours are warm or cold.
         queries: by what it says, a query that shows the evidence.
         notes: what to know about the measurements, sorted.
@@ -229,6 +231,8 @@ class Usage:
     demand: Mapping[tuple[str, str], Fraction] = field(default_factory=dict)
     timeline: tuple[Point, ...] = ()
     exporters: tuple[str, ...] = ()
+    unattributed: tuple[str, ...] = ()
+    profiling: bool = True
     memory: bool = False
     queries: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -248,14 +252,6 @@ class Usage:
     def coverage(self) -> Fraction | None:
         """Of what ran, the part that was measured; None where nothing ran."""
         return coverage(one.activity for one in self.held)
-
-    def of(self, holder: Holder) -> Activity:
-        """What one holder did, on all nodes."""
-        found = Activity()
-        for one in self.held:
-            if (one.holder.namespace, one.holder.kind, one.holder.name) == (holder.namespace, holder.kind, holder.name):
-                found.add(one.activity)
-        return found
 
 
 def coverage(activities: Iterable[Activity]) -> Fraction | None:

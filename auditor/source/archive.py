@@ -1,8 +1,9 @@
 """Snapshots: what was listed of a cluster, kept in a directory or one compressed file, to be judged later or elsewhere.
 
-A snapshot holds ``snapshot.json``, which says what was asked for and when, and ``objects/<resource>.jsonl`` with an object a line, as they
-were kept from the listing. The same listing gives the same bytes. The index counts the objects of each file, so that what is missing is
-missed: a snapshot without its pods would be a cluster without pods.
+A snapshot holds ``snapshot.json``, which says what was asked for and when, ``objects/<resource>.jsonl`` with an object a line, as they
+were kept from the listing, and ``usage.json`` where a window of measurements was recorded, too. The same listing
+gives the same bytes. The index counts the objects of each file, so that what is missing is missed: a snapshot without its pods would be a
+cluster without pods.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from auditor.document import Document, ObjectRef, mapping
 from auditor.errors import SourceError, UsageError
 from auditor.listing import Listing, NotListed, Resource
 from auditor.provenance import packed, unpacked
+from auditor.source.recording import from_recording, recording
+from auditor.usage import Usage
 
-__all__ = ["read_archive", "write_archive"]
+__all__ = ["read_archive", "read_recording", "write_archive"]
 
 _FORMAT = 1
-_INDEX, _OBJECTS = "snapshot.json", "objects/"
-_MEMBER = re.compile(r"snapshot\.json|objects/[A-Za-z0-9][A-Za-z0-9.-]*\.jsonl")
+_INDEX, _OBJECTS, _USAGE = "snapshot.json", "objects/", "usage.json"
+_MEMBER = re.compile(r"snapshot\.json|usage\.json|objects/[A-Za-z0-9][A-Za-z0-9.-]*\.jsonl")
 _LARGEST = 4 << 30  # bytes of one snapshot once it is unpacked; 10,000 pods take 60 MB
 _MOST = 10_000  # members; there is one for each kind
 _CHUNK = 1 << 20
@@ -42,8 +45,8 @@ _Live = tuple[list[Document], Listing]
 # -- writing --------------------------------------------------------------------------------------------------------------------------
 
 
-def write_archive(live: _Live, target: Path) -> None:
-    """Store what was listed: in one file if the name ends in ``.tar.gz`` or ``.tgz``, else in a directory.
+def write_archive(live: _Live, target: Path, usage: Usage | None = None) -> None:
+    """Store what was listed, and what was measured: in one file if the name ends in ``.tar.gz`` or ``.tgz``, else in a directory.
 
     Raises:
         UsageError: the directory holds something else.
@@ -51,28 +54,28 @@ def write_archive(live: _Live, target: Path) -> None:
     """
     try:
         if target.name.endswith(_COMPRESSED):
-            _write_file(live, target)
+            _write_file(live, target, usage)
         else:
-            _write_folder(live, target)
+            _write_folder(live, target, usage)
     except OSError as error:
         raise SourceError(f"cannot write {target}: {error.strerror or error}", "give another place to -o") from None
 
 
-def _write_folder(live: _Live, target: Path) -> None:
+def _write_folder(live: _Live, target: Path, usage: Usage | None) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is there already and not an empty directory", "give a new one, or a name that ends in .tar.gz")
-    for name, content in reversed(list(_members(live))):  # the index last: what was broken off has none
+    for name, content in reversed(list(_members(live, usage))):  # the index last: what was broken off has none
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
 
-def _write_file(live: _Live, target: Path) -> None:
+def _write_file(live: _Live, target: Path, usage: Usage | None) -> None:
     """Write beside the target first, so that nobody ever sees half of it."""
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
         try:
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
-                for name, content in _members(live):
+                for name, content in _members(live, usage):
                     member = tarfile.TarInfo(name)
                     member.size, member.mtime = len(content), int(live[1].taken.timestamp())
                     archive.addfile(member, io.BytesIO(content))
@@ -83,7 +86,7 @@ def _write_file(live: _Live, target: Path) -> None:
             raise
 
 
-def _members(live: _Live) -> Iterator[tuple[str, bytes]]:
+def _members(live: _Live, usage: Usage | None) -> Iterator[tuple[str, bytes]]:
     documents, listing = live
     by_file: dict[str, list[bytes]] = {}
     for document in documents:
@@ -97,6 +100,8 @@ def _members(live: _Live) -> Iterator[tuple[str, bytes]]:
     yield _INDEX, _json(_index(listing) | {"objects": {name: len(lines) for name, lines in files.items()}}, indent=1) + b"\n"
     for name, lines in files.items():
         yield name, b"\n".join(lines) + b"\n"
+    if usage is not None:
+        yield _USAGE, _json(recording(usage), indent=1) + b"\n"
 
 
 def _json(value: Any, **how: Any) -> bytes:
@@ -127,14 +132,7 @@ def read_archive(source: Path) -> _Live:
         UsageError: there is none.
         SourceError: it cannot be read, or is not a whole snapshot.
     """
-    if not source.exists():
-        raise UsageError(f"there is no snapshot {source}", "`mlaudit snapshot -o FILE.tar.gz` takes one")
-    try:
-        members = _folder(source) if source.is_dir() else _file(source)
-    except OSError as error:
-        raise SourceError(f"the snapshot {source} cannot be read: {error.strerror or error}", _RETAKE) from None
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:  # tarfile does not check all that it reads
-        raise SourceError(f"the snapshot {source} cannot be read: {error}", _RETAKE) from None
+    members = _read(source)
     if _INDEX not in members:
         raise SourceError(f"{source} is no snapshot: it holds no {_INDEX}", "`mlaudit snapshot -o FILE.tar.gz` takes one")
     try:
@@ -159,8 +157,36 @@ def read_archive(source: Path) -> _Live:
     return documents, listing
 
 
+def read_recording(source: Path) -> Usage | None:
+    """The window of measurements in a snapshot; None where none was recorded.
+
+    Raises:
+        UsageError: there is no snapshot.
+        SourceError: it cannot be read.
+    """
+    content = _read(source).get(_USAGE)
+    if content is None:
+        return None
+    try:
+        return from_recording(json.loads(content))
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+        raise SourceError(f"{source}: {_USAGE} is damaged: {error}", _RETAKE) from None
+
+
+def _read(source: Path) -> dict[str, bytes]:
+    """The members of a snapshot."""
+    if not source.exists():
+        raise UsageError(f"there is no snapshot {source}", "`mlaudit snapshot -o FILE.tar.gz` takes one")
+    try:
+        return _folder(source) if source.is_dir() else _file(source)
+    except OSError as error:
+        raise SourceError(f"the snapshot {source} cannot be read: {error.strerror or error}", _RETAKE) from None
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:  # tarfile does not check all that it reads
+        raise SourceError(f"the snapshot {source} cannot be read: {error}", _RETAKE) from None
+
+
 def _folder(source: Path) -> dict[str, bytes]:
-    paths = [source / _INDEX, *sorted((source / _OBJECTS).glob("*.jsonl"))]
+    paths = [source / _INDEX, source / _USAGE, *sorted((source / _OBJECTS).glob("*.jsonl"))]
     return {path.relative_to(source).as_posix(): path.read_bytes() for path in paths if path.is_file()}
 
 

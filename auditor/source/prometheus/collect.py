@@ -374,6 +374,8 @@ class _Collector:
             demand={key: looks * look for key, looks in sorted(self.demand.items())},
             timeline=tuple(_merged(self.points)),
             exporters=tuple(exporter.name for exporter, _ in self.measuring.exporters),
+            unattributed=tuple(exporter.name for exporter, labels in self.measuring.exporters if not labels),
+            profiling=self.measuring.profiling,
             memory=any(exporter.memory for exporter, _ in self.measuring.exporters),
             queries=self._evidence(),
             notes=tuple(sorted(self.notes | remarks)),

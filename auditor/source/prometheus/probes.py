@@ -26,11 +26,13 @@ class Measuring:
 
     Attributes:
         exporters: those with series in the window, each with the labels that name pods (none: its measurements name no pod).
+        profiling: where GPUs of NVIDIA are measured, profiling counters are.
         metered: what OpenCost says that a node costs, in USD per hour, by node.
         notes: what to know about the measurements.
     """
 
     exporters: tuple[tuple[Exporter, Labels], ...] = ()
+    profiling: bool = True
     metered: Mapping[str, Fraction] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -74,7 +76,7 @@ def probe(server: Server, start: datetime.datetime, end: datetime.datetime, clus
             f"{server.host} has no accelerators of kube-state-metrics{where} in the window",
             "let it scrape kube-state-metrics, or choose the cluster with --prometheus-label",
         )
-    found, notes = [], []
+    found, notes, profiling = [], [], True
     for exporter in EXPORTERS:
         names = [name for name, *_ in exporter.metrics if (name, "") in seen]
         if not names:
@@ -82,10 +84,11 @@ def probe(server: Server, start: datetime.datetime, end: datetime.datetime, clus
         labels = next((one for one in exporter.labels if any((name, one.pod) in seen for name in names)), Labels())
         remembers = exporter.memory is not None and (exporter.memory[0], "") in seen
         found.append((exporter if remembers else dataclasses.replace(exporter, memory=None), labels))
+        profiling = profiling and not _without_profiling(names)
         notes += _notes(exporter, names, labels)
     if not found:
         notes.append("no exporter measures accelerators: whether they are used is not known")
-    return Measuring(tuple(found), _metered(server, at, cluster), tuple(notes))
+    return Measuring(tuple(found), profiling, _metered(server, at, cluster), tuple(notes))
 
 
 def _notes(exporter: Exporter, names: list[str], labels: Labels) -> list[str]:
@@ -94,9 +97,13 @@ def _notes(exporter: Exporter, names: list[str], labels: Labels) -> list[str]:
         found.append(f"measurements of the {exporter.name} name no pods: only of shared devices is it known whether they are used")
     elif labels.pod.startswith("exported_"):
         found.append(f"the scrape of the {exporter.name} does not honour labels: pods are taken from {labels.pod}")
-    if names == ["DCGM_FI_DEV_GPU_UTIL"]:
+    if _without_profiling(names):
         found.append("the DCGM exporter has no profiling counters (DCGM_FI_PROF_GR_ENGINE_ACTIVE): MIG instances are not measured")
     return found
+
+
+def _without_profiling(names: list[str]) -> bool:
+    return any(name.startswith("DCGM_FI_DEV_") for name in names) and not any(name.startswith("DCGM_FI_PROF_") for name in names)
 
 
 def _metered(server: Server, at: float, cluster: str) -> dict[str, Fraction]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from auditor.cost.prices.book import Book, Figure, Reference, Row, Source, book, same_type
 from auditor.cost.prices.models import MODELS, model_of
-from auditor.cost.prices.owner import HOURS_PER_YEAR, USD, Currency, OnPremises, Owner
+from auditor.cost.prices.owner import HOURS_PER_YEAR, USD, Currency, Match, OnPremises, Owner
+from auditor.cost.prices.owner import Rule as OwnersRule
 from auditor.cost.prices.resolution import Prices
 from auditor.cost.prices.subject import Price, Subject, capacity_type_of, cloud_of, region_of
 
@@ -18,8 +19,10 @@ __all__ = [
     "Book",
     "Currency",
     "Figure",
+    "Match",
     "OnPremises",
     "Owner",
+    "OwnersRule",
     "Price",
     "Prices",
     "Reference",

@@ -29,7 +29,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "H20": (), "H100": ("h100-mega",), "H100-NVL": (), "H200": (), "H200-NVL": (), "H800": (),
     "GH200": (), "B200": (), "B300": (), "GB200": (), "GB300": (),
     "MI25": (), "MI100": (), "MI210": (), "MI250": (), "MI250X": (), "MI300A": (), "MI300X": (), "MI308X": (), "MI325X": (), "MI350X": (),
-    "MI355X": (), "Radeon-Pro-V520": ("v520",),
+    "MI355X": (), "V520": ("radeon-pro-v520",),
     "Gaudi": ("gaudi1", "hl-205", "gaudi-hl-205"), "Gaudi2": ("hl-225", "gaudi-2"), "Gaudi3": ("hl-325", "gaudi-3"),
     "Inferentia": ("inferentia1",), "Inferentia2": (), "Trainium": ("trainium1",), "Trainium2": (), "Trainium3": (),
     "TPU-v4": ("tpu-v4-podslice", "tpu-v4-lite-device"), "TPU-v5e": ("tpu-v5-lite-podslice", "tpu-v5-lite-device", "tpu-v5litepod"),

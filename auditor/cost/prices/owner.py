@@ -134,6 +134,7 @@ class Rule:
         valid_from, valid_until: the first and the last day.
         source: whose word it is.
         where: the place of the rule, for people.
+        devices: by how many the price of the node is shared; None where the owner does not say.
     """
 
     match: Match
@@ -146,7 +147,13 @@ class Rule:
     valid_until: datetime.date | None = None
     source: str = ""
     where: str = ""
-    currency: Currency = USD
+
+    @property
+    def hour(self) -> tuple[Fraction, str]:
+        """USD per hour, and of what."""
+        if self.device_hour is not None:
+            return self.device_hour, "a device"
+        return self.on_premises.node_hour if self.on_premises else self.node_hour or Fraction(0), "the node"
 
     def valid(self, on: datetime.date) -> bool:
         """Whether it holds on a day."""

@@ -137,7 +137,6 @@ class _Reader:
             valid_until=last,
             source=self.text((*path, "source")),
             where=self.where(path),
-            currency=currency,
         )
         if values[0] == "on-premises":
             return replace(rule, on_premises=self.on_premises((*path, "on-premises"), currency))

@@ -170,7 +170,7 @@ class Prices:
         devices = (own.devices if own else None) or rule.devices or known.devices
         capacity = rule.commitment or ("owned" if own else known.capacity_type)
         known = replace(known, devices=devices, capacity_type=capacity)
-        usd = rule.device_hour or rule.node_hour or (own.node_hour if own else Fraction(0))
+        usd = rule.hour[0]
         notes = []
         if own:
             notes.append(f"of each hour of the machine {_amount(own.energy_hour)} USD is energy, which is saved while it is switched off")

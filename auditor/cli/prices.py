@@ -156,7 +156,7 @@ def _lines(rows: list[Row], letters: Mapping[str, str], money: Currency, *, room
         "SPOT": [_spot(row.spot, money, roomy=roomy) for row in rows],
         "1\nYEAR": [_amount(row.one_year, money) for row in rows],
         "3\nYEARS": [_amount(row.three_year, money) if roomy else "" for row in rows],
-        "A\nDEVICE": [_number(_device_hour(row), money) for row in rows],
+        "EACH": [_number(_device_hour(row), money) for row in rows],
         "": ["".join(dict.fromkeys(letters[figure.source.name] for figure in _shown(row, roomy=roomy))) for row in rows],
     }
     filled = {name: cells for name, cells in columns.items() if any(cells)}

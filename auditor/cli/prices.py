@@ -128,10 +128,12 @@ def _table(prices: Prices, rows: list[Row], references: list[Reference], money: 
         shown = [row for row in several if _shown(row, roomy=width >= _ROOMY)]
         if not shown:
             continue
-        letters = {source.name: letter for source, letter in zip(_sources(shown, ()), ascii_lowercase, strict=False)}
+        figures = [figure for row in shown for figure in _shown(row, roomy=width >= _ROOMY)]
+        sources = _named(figures)
+        letters = {source.name: letter for source, letter in zip(sources, ascii_lowercase, strict=False)}
         yield f"{cloud}:" if cloud else "By the device:"
         yield _lines(shown, letters, money, roomy=width >= _ROOMY)
-        for source in _sources(shown, ()):
+        for source in sources:
             yield from _wrapped(f"{letters[source.name]}  {_day(source.date)}, {source.where}", width)
         yield ""
     if references:
@@ -288,8 +290,11 @@ def _closing(rows: list[Row], references: list[Reference], money: Currency, widt
 
 
 def _sources(rows: Iterable[Row], references: Iterable[Reference]) -> list[Source]:
-    found = {figure.source.name: figure.source for row in rows for figure in row.figures}
-    found |= {one.device_hour.source.name: one.device_hour.source for one in references}
+    return _named([*(figure for row in rows for figure in row.figures), *(one.device_hour for one in references)])
+
+
+def _named(figures: Iterable[Figure]) -> list[Source]:
+    found = {figure.source.name: figure.source for figure in figures}
     return [found[name] for name in sorted(found)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.live.dynamic import Offer, held_by_pod
-from auditor.live.nodes import LABELS_OF_NODES, Devices, Node, Taint, nodes_of
+from auditor.live.nodes import LABELS_OF_NODES, Devices, Node, Taint, is_spot, nodes_of, pool_of, product_of
 from auditor.live.owners import Folding, fold
 from auditor.live.pods import ContainerStatus, LivePod, format_minutes, instant, live_pod, minutes_between
 
@@ -20,7 +20,10 @@ __all__ = [
     "format_minutes",
     "held_by_pod",
     "instant",
+    "is_spot",
     "live_pod",
     "minutes_between",
     "nodes_of",
+    "pool_of",
+    "product_of",
 ]

@@ -24,7 +24,7 @@ from auditor.live.hardware import is_shared, physical_devices, sharing_of, weigh
 from auditor.live.pods import LivePod, instant
 from auditor.quantity import parse_quantity
 
-__all__ = ["LABELS_OF_NODES", "Devices", "Node", "Taint", "nodes_of"]
+__all__ = ["LABELS_OF_NODES", "Devices", "Node", "Taint", "is_spot", "nodes_of", "pool_of", "product_of"]
 
 _POOLS = (
     "karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup", "alpha.eksctl.io/nodegroup-name", "cloud.google.com/gke-nodepool",
@@ -140,7 +140,7 @@ class Node:
     @property
     def pool(self) -> str:
         """The node pool or node group that it belongs to; empty where no label says."""
-        return self._first(_POOLS)
+        return pool_of(self.labels)
 
     @property
     def zone(self) -> str:
@@ -155,12 +155,12 @@ class Node:
     @property
     def spot(self) -> bool:
         """The cloud may take it away at any time."""
-        return any(self.labels.get(key) == value for key, value in _SPOT.items())
+        return is_spot(self.labels)
 
     @property
     def product(self) -> str:
         """The accelerator's model, as a label or a DRA driver names it."""
-        return self._first(_PRODUCTS) or next((offer.product for offer in self.offers if offer.product), "")
+        return product_of(self.labels) or next((offer.product for offer in self.offers if offer.product), "")
 
     @property
     def sharing(self) -> str:
@@ -172,9 +172,6 @@ class Node:
     def shared(self) -> bool:
         """Its units are shares of devices, without hardware between them: two units may be one device."""
         return is_shared(self.sharing)
-
-    def _first(self, keys: Iterable[str]) -> str:
-        return next((self.labels[key] for key in keys if self.labels.get(key)), "")
 
     @lazy
     def devices(self) -> tuple[Devices, ...]:
@@ -244,6 +241,25 @@ class Node:
     def fault(self, message: str, *, at: str | Path = "", **details: Unpack[FaultDetails]) -> Fault:
         """Something wrong at a field of this node; see `Container.fault`."""
         return Fault(self.document, at if isinstance(at, tuple) else parse_path(at), message, **details)
+
+
+def pool_of(labels: Mapping[str, str]) -> str:
+    """The node pool or node group that a node's labels name; empty where none does."""
+    return _first(labels, _POOLS)
+
+
+def product_of(labels: Mapping[str, str]) -> str:
+    """The accelerator's model, as a node's labels name it; empty where none does."""
+    return _first(labels, _PRODUCTS)
+
+
+def is_spot(labels: Mapping[str, str]) -> bool:
+    """The labels say that the cloud may take the node away at any time."""
+    return any(labels.get(key) == value for key, value in _SPOT.items())
+
+
+def _first(labels: Mapping[str, str], keys: Iterable[str]) -> str:
+    return next((labels[key] for key in keys if labels.get(key)), "")
 
 
 def _amounts(value: object) -> dict[str, Fraction]:

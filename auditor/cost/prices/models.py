@@ -87,4 +87,4 @@ def _sized(name: str, sizes: list[int], memory: int | None) -> str | None:
 def is_fraction(product: str) -> bool:
     """Whether a product is a share of a device that a hypervisor cuts off, as ``NVIDIA A10-4Q``. What a whole one costs is no
     price of it."""
-    return _VIRTUAL.search(product.strip().lower()) is not None
+    return _VIRTUAL.search(_PARTS.sub("", product.strip().lower())) is not None

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from auditor.document import mapping
 from auditor.finding import Confidence
-from auditor.live import Node
+from auditor.live import Node, is_spot, pool_of, product_of
 
 __all__ = ["Price", "Subject", "capacity_type_of", "cloud_of", "region_of"]
 
+_TYPES = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
 _REGIONS = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region")
 _ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 # us-east-1a, us-central1-b, eastus-1; AWS calls zones outside of its regions us-west-2-lax-1a.
@@ -64,20 +66,31 @@ class Subject:
     @classmethod
     def of_node(cls, node: Node) -> Subject:
         """A node of a live cluster."""
-        labels = node.labels
-        spec = node.document.raw.get("spec")
-        provider = spec.get("providerID") if isinstance(spec, dict) else None
-        scheme = provider.partition("://")[0] if isinstance(provider, str) else ""
+        provider = mapping(node.document.raw.get("spec")).get("providerID")
+        found = cls.of_labels(node.name, node.labels, devices=node.physical_devices, provider=provider if isinstance(provider, str) else "")
+        return replace(found, product=node.product)
+
+    @classmethod
+    def of_labels(cls, node: str, labels: Mapping[str, str], *, devices: int | None = None, provider: str = "") -> Subject:
+        """A node of which no more than its labels is known, as of one that is gone.
+
+        Args:
+            node: its name.
+            labels: its labels.
+            devices: how many physical devices it has, where known.
+            provider: its ``spec.providerID``, where known.
+        """
         region = region_of(labels)
+        scheme = provider.partition("://")[0]
         return cls(
-            instance_type=node.instance_type,
+            instance_type=next((labels[key] for key in _TYPES if labels.get(key)), ""),
             region=region,
-            product=node.product,
-            pool=node.pool,
-            node=node.name,
-            capacity_type="spot" if node.spot else capacity_type_of(labels),
+            product=product_of(labels),
+            pool=pool_of(labels),
+            node=node,
+            capacity_type="spot" if is_spot(labels) else capacity_type_of(labels),
             labels=labels,
-            devices=node.physical_devices or None,
+            devices=devices or None,
             on_premises=scheme in _OWN or not (scheme or region),
             memory=_memory(labels),
         )

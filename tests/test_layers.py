@@ -49,6 +49,7 @@ RULES_MAY_IMPORT = (
     "auditor.queues",
     "auditor.quotas",
     "auditor.teams",
+    "auditor.usage",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

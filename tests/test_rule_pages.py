@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 import pytest
+import yaml
 
 from auditor.config import Settings
 from auditor.document import Document, Unread
@@ -19,6 +21,7 @@ from auditor.snapshot import Snapshot
 from auditor.source.cluster import CONTEXT
 from auditor.source.kustomize import images_by_file
 from auditor.source.text import read_text
+from auditor.usage import Activity, Held, Holder, Idling, Usage
 
 RULES = load_rules()
 SECTIONS = ("Why it matters", "Bad", "Good", "When to ignore", "References")
@@ -56,8 +59,28 @@ def examples(rule: Rule, section: str) -> list[Example]:
     return [Example(tuple(words.split()), text) for words, text in _FENCE.findall(sections(rule)[section])]
 
 
+def measured(text: str) -> Usage | None:
+    """The measurements in an example; None where it has none."""
+    entries = next((entry["measured"] for entry in yaml.safe_load_all(text) if isinstance(entry, dict) and "measured" in entry), None)
+    if entries is None:
+        return None
+    held, idling = [], {}
+    for entry in entries.get("held", ()):
+        kind, namespace, name = entry["holder"].split("/")
+        holder = Holder(namespace, kind, name)
+        hours = {field: Fraction(entry.get(field, 0)) for field in Activity.__dataclass_fields__}
+        held.append(Held(holder, entry.get("node", "gpu-0"), Activity(**hours)))
+        if "devices" in entry:
+            idling[holder] = Idling(*(entry.get(field, 0) for field in Idling.__dataclass_fields__))
+    facts = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items() if key != "held"}
+    window = {"start": LISTING.taken - datetime.timedelta(days=7), "end": LISTING.taken, "step": 300, "exporters": ("DCGM exporter",)}
+    return Usage(**{**window, "held": tuple(held), "idling": idling, **facts})
+
+
 def judge(rule: Rule, example: Example) -> Outcome:
     """What the rule finds in an example.
+
+    A document ``measured`` says what Prometheus would: device-hours of each holder in the seven days before, and what its devices did lately.
 
     Words after ``yaml`` on the fence are options: ``live`` (what a cluster holds, at noon of 25 November 2026 UTC), ``complete``,
     ``kubernetes=1.27``, ``file=k8s/a.yaml``, ``name=value`` of the rule, and ``with=other-rule`` to ask another rule as well, whose
@@ -86,6 +109,7 @@ def judge(rule: Rule, example: Example) -> Outcome:
     documents = [item for item in items if isinstance(item, Document)]
     listing = LISTING if "live" in example.words else None
     snapshot = Snapshot(documents, kustomized_images=images_by_file(items), listing=listing, **settings)
+    snapshot.usage = measured(example.manifest)
     unread = [item for item in items if isinstance(item, Unread)]
     chosen = Settings(rules=frozenset(other.name for other in asked), options={rule.name: options}, **settings)
     outcome = evaluate(snapshot, asked, chosen, unread=unread, known=RULES)

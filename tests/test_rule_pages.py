@@ -80,7 +80,7 @@ def measured(text: str) -> Usage | None:
 def judge(rule: Rule, example: Example) -> Outcome:
     """What the rule finds in an example.
 
-    A document ``measured`` says what Prometheus would: device-hours of each holder in the seven days before, and what its devices did lately.
+    A document ``measured`` says what Prometheus would: device-hours of holders in the seven days before, and what devices did lately.
 
     Words after ``yaml`` on the fence are options: ``live`` (what a cluster holds, at noon of 25 November 2026 UTC), ``complete``,
     ``kubernetes=1.27``, ``file=k8s/a.yaml``, ``name=value`` of the rule, and ``with=other-rule`` to ask another rule as well, whose

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
-from auditor.cli import judging, live, options
+from auditor.cli import judging, live, measured, money, options
 from auditor.cli.access import print_access
 from auditor.cli.nodes import print_nodes
 from auditor.config import Settings
-from auditor.document import Document, mapping
+from auditor.document import Document, Unread, mapping
 from auditor.errors import UsageError
 from auditor.processes import without_collector
-from auditor.report import Cluster, Report
+from auditor.report import Cluster, Costs, Report
 from auditor.selectors import Selector, parse_selector
 from auditor.snapshot import Snapshot
 from auditor.source import Reading
 from auditor.source.cluster import Live
 
-__all__ = ["command", "judge_live"]
+__all__ = ["command", "judge_live", "seen"]
 
 
 @click.command("cluster")
@@ -30,6 +30,10 @@ __all__ = ["command", "judge_live"]
 @click.option("-l", "--selector", default="", metavar="SELECTOR", help="Judge only objects with these labels, as for kubectl.")
 @click.option("--check-access", is_flag=True, help="Only print what the account may not list.")
 @click.option("--nodes", "nodes", is_flag=True, help="Only print nodes and their accelerators: what is taken, free and pending.")
+@click.option("--cost", "with_costs", is_flag=True, help="Add what accelerators cost, as `mlaudit cost` says it.")
+@measured.window_options
+@measured.owner_options
+@money.money_options
 @options.selection
 @options.output
 @click.pass_context
@@ -43,6 +47,7 @@ def command(context: click.Context, /, **given: Any) -> int:
       mlaudit cluster
       mlaudit cluster --context prod -n ml-team --profile production
       mlaudit cluster --nodes
+      mlaudit cluster --cost --prometheus http://localhost:9090
     """
     selector = _selector(given["selector"])
     settings = options.settings(given)
@@ -55,7 +60,10 @@ def command(context: click.Context, /, **given: Any) -> int:
             settings = dataclasses.replace(settings, kubernetes_version=version)
         if given["nodes"]:
             return print_nodes(found, given)
-        report = judge_live(found, settings, given["namespace"], selector, allow_partial=given["allow_partial"])
+        snapshot = seen(found, settings, given["namespace"], selector)
+        costs = _measured(snapshot, given)
+        report = judge_live(snapshot, found, settings, allow_partial=given["allow_partial"])
+        report = dataclasses.replace(report, costs=costs, unread=() if costs else tuple(_unmeasured(snapshot)))
     judging.write(report, given)
     return judging.exit_code(report, settings, given)
 
@@ -67,26 +75,51 @@ def _selector(text: str) -> Selector | None:
         raise UsageError(str(error), "write it as for kubectl: `app=llm,tier!=test`") from None
 
 
-def judge_live(
-    found: Live, settings: Settings, namespace: str = "", selector: Selector | None = None, *, allow_partial: bool = False
-) -> Report:
-    """Normalise and judge what was listed of a cluster.
+def _measured(snapshot: Snapshot, given: dict[str, Any]) -> Costs | None:
+    """What devices cost, where that is asked; rules see what was measured in any case."""
+    recorded = live.recorded(given)
+    if not (given["with_costs"] or given["prometheus"] or recorded):
+        return None
+    known = measured.facts(snapshot, given)
+    snapshot.usage = usage = measured.usage(known, given, recorded)
+    return measured.costs(known, usage, given) if given["with_costs"] else None
+
+
+def _unmeasured(snapshot: Snapshot) -> Iterator[Unread]:
+    """What Prometheus did not answer; where costs are shown, they say it."""
+    for one in snapshot.usage.missing if snapshot.usage else ():
+        yield Unread("Prometheus", 0, f"{one.what} from {one.start:%Y-%m-%d %H:%M} to {one.end:%Y-%m-%d %H:%M}: {one.reason}")
+
+
+def seen(found: Live, settings: Settings, namespace: str = "", selector: Selector | None = None) -> Snapshot:
+    """What was listed of a cluster, normalised.
 
     Args:
         found: the objects, and what was listed.
-        settings: which rules; what expires does so on the day of the listing.
+        settings: the version that is assumed, and whether nothing is missing.
         namespace: only objects of this namespace are judged; empty for all.
         selector: only objects with these labels are judged; None for all.
-        allow_partial: the user is content with what may be listed.
     """
     documents, listing = found
-    snapshot = Snapshot(
+    return Snapshot(
         documents,
         complete=settings.complete,
         kubernetes_version=settings.kubernetes_version,
         listing=listing,
         selects=_choice(namespace, selector),
     )
+
+
+def judge_live(snapshot: Snapshot, found: Live, settings: Settings, *, allow_partial: bool = False) -> Report:
+    """Judge what was listed of a cluster.
+
+    Args:
+        snapshot: what is seen of it.
+        found: the objects, and what was listed.
+        settings: which rules; what expires does so on the day of the listing.
+        allow_partial: the user is content with what may be listed.
+    """
+    documents, listing = found
     cluster = Cluster(
         listing,
         namespaces=len({document.ref.namespace for document in documents} - {""}),

@@ -36,7 +36,7 @@ def command(**given: Any) -> int:
         documents, listing = live.listed(given)
         snapshot = Snapshot(documents, listing=listing, kubernetes_version=listing.version or DEFAULT_KUBERNETES_VERSION)
         known = measured.facts(snapshot, given)
-        found = measured.costs(known, measured.usage(known, given), given)
+        found = measured.costs(known, measured.usage(known, given, live.recorded(given)), given)
     report = Report(
         findings=(), suppressed=(), skipped=(), failures=(), unread=(), not_judged={}, folders=(),
         summary=Summary(0, 0, 0, 0, 0, len(documents), len(snapshot.workloads), 0, 0),

@@ -10,10 +10,11 @@ import click
 from auditor.cli import options
 from auditor.errors import UsageError
 from auditor.kinds import KINDS
-from auditor.source.archive import read_archive
+from auditor.source.archive import read_archive, read_recording
 from auditor.source.cluster import Connection, Live, connect, read_cluster
+from auditor.usage import Usage
 
-__all__ = ["WORKLOADS", "connected", "connection", "listed"]
+__all__ = ["WORKLOADS", "connected", "connection", "listed", "recorded"]
 
 # Group and kind of everything in the table of kinds.
 WORKLOADS = frozenset((row.group, row.kind) for row in KINDS)
@@ -38,6 +39,15 @@ def connected(given: dict[str, Any]) -> Connection:
     if given["all_namespaces"] and given["namespace"]:
         raise UsageError("-n and -A exclude each other", "leave one of them out")
     return connect(given["kubeconfig"], given["context"], options.seconds(given["timeout"]))
+
+
+def recorded(given: dict[str, Any]) -> Usage | None:
+    """The window of measurements that the snapshot in place of the cluster holds; None where there is none.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    return read_recording(given["snapshot"]) if given["snapshot"] else None
 
 
 def listed(given: dict[str, Any]) -> Live:

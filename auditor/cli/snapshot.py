@@ -10,14 +10,16 @@ from typing import Any
 
 import click
 
-from auditor.cli import live
+from auditor.cli import live, measured
 from auditor.document import Document, mapping
 from auditor.listing import Listing
 from auditor.processes import without_collector
-from auditor.redact import Pseudonyms, without_credentials, words_of
+from auditor.redact import Pseudonyms, renamed_usage, without_credentials, words_of
 from auditor.registry import judging_modules
+from auditor.snapshot import Snapshot
 from auditor.source.archive import write_archive
 from auditor.source.cluster import Live
+from auditor.usage import Usage
 
 __all__ = ["command"]
 
@@ -33,9 +35,12 @@ __all__ = ["command"]
 )
 @click.option("--redact", is_flag=True, help="Also replace names by pseudonyms, so that the snapshot can be shared.")
 @live.connection
+@measured.window_options
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
 def command(**given: Any) -> int:
     """Store what a live cluster holds; `mlaudit cluster --snapshot` then reports the same without the cluster.
+
+    With --prometheus, what its accelerators did in the window is stored as well, and `mlaudit cost --snapshot` needs no Prometheus.
 
     Secrets are never listed. Of every credential that `secret-in-plain-text` would report, the first four characters and the length are
     kept.
@@ -44,19 +49,41 @@ def command(**given: Any) -> int:
     Examples:
       mlaudit snapshot -o prod.tar.gz
       mlaudit cluster --snapshot prod.tar.gz
+      mlaudit snapshot --prometheus http://localhost:9090 --window 7d -o prod.tar.gz
       mlaudit snapshot --snapshot prod.tar.gz --redact -o to-share.tar.gz
     """
     with without_collector():
         documents, listing = live.listed(given)
-        stored = _redacted(documents, listing) if given["redact"] else (list(map(without_credentials, documents)), listing)
-        write_archive(stored, given["output"])
+        usage = _usage(documents, listing, given)
+        if given["redact"]:
+            stored, usage = _redacted(documents, listing, usage)
+        else:
+            stored = (list(map(without_credentials, documents)), listing)
+        write_archive(stored, given["output"], usage)
     if not given["quiet"]:
         missing = f", {len(listing.not_listed)} kinds could not be listed" if listing.not_listed else ""
-        click.echo(f"{given['output']}: {len(documents)} objects of {len(listing.listed)} kinds, {listing.requests} requests{missing}")
-    return 3 if listing.not_listed and not given["allow_partial"] else 0
+        hours = f", {float(usage.hours):g} hours of measurements" if usage else ""
+        click.echo(
+            f"{given['output']}: {len(documents)} objects of {len(listing.listed)} kinds, {listing.requests} requests{hours}{missing}"
+        )
+        for one in usage.missing if usage else ():
+            click.echo(f"not measured, {one.what}: {one.reason}", err=True)
+    unlisted = listing.not_listed and not given["allow_partial"]
+    return 3 if unlisted or (usage is not None and usage.missing) else 0
 
 
-def _redacted(documents: Iterable[Document], listing: Listing) -> Live:
+def _usage(documents: list[Document], listing: Listing, given: dict[str, Any]) -> Usage | None:
+    """What accelerators did in the window, where a Prometheus is named; else what a snapshot recorded of it."""
+    recorded = live.recorded(given)
+    if not given["prometheus"]:
+        return recorded
+    from auditor.cost.facts import Facts
+    from auditor.cost.prices import Prices
+
+    return measured.usage(Facts(Snapshot(documents, listing=listing), Prices()), given, recorded)
+
+
+def _redacted(documents: Iterable[Document], listing: Listing, usage: Usage | None) -> tuple[Live, Usage | None]:
     """What can be shared. The same cluster gives the same pseudonyms, because the key is something that is not in the result.
 
     Who set a field (provenance) is left out: managers and the shape of what was applied name people's tools and fields.
@@ -67,7 +94,7 @@ def _redacted(documents: Iterable[Document], listing: Listing) -> Live:
     pseudonyms.learn(documents)
     renamed = [pseudonyms.document(document) for document in documents]
 
-    return (
+    stored = (
         [Document.of_cluster(document.ref, document.raw) for document in renamed],
         dataclasses.replace(
             listing,
@@ -78,6 +105,7 @@ def _redacted(documents: Iterable[Document], listing: Listing) -> Live:
             asked=frozenset((pseudonyms.text(group), kind) for group, kind in listing.asked),
         ),
     )
+    return stored, usage and renamed_usage(usage, pseudonyms)
 
 
 def _key(documents: Iterable[Document]) -> bytes:

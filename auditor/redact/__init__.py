@@ -6,8 +6,9 @@ replaces the words that are not everybody's, so that every join and every judgem
 
 from __future__ import annotations
 
+from auditor.redact.measured import renamed_usage
 from auditor.redact.pseudonyms import Pseudonyms
 from auditor.redact.standins import without_credentials
 from auditor.redact.words import words_of
 
-__all__ = ["Pseudonyms", "without_credentials", "words_of"]
+__all__ = ["Pseudonyms", "renamed_usage", "without_credentials", "words_of"]

@@ -86,7 +86,7 @@ def _write_file(live: _Live, target: Path, usage: Usage | None) -> None:
             raise
 
 
-def _members(live: _Live, usage: Usage | None) -> Iterator[tuple[str, bytes]]:
+def _members(live: _Live, usage: Usage | None = None) -> Iterator[tuple[str, bytes]]:
     documents, listing = live
     by_file: dict[str, list[bytes]] = {}
     for document in documents:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from auditor.cli import cli
-from auditor.cli.cluster import judge_live
+from auditor.cli.cluster import judge_live, seen
 from auditor.cli.live import WORKLOADS
 from auditor.config import Settings
 from auditor.redact import Pseudonyms, words_of
@@ -53,7 +53,8 @@ def test_byte_for_byte_the_report_of_the_listing(populated: Testbed, tmp_path: P
     write_archive(live, tmp_path / place)
     stored = read_archive(tmp_path / place)
     for profile in Profile:
-        reports = [judge_live(found, Settings(profile=profile)) for found in (live, stored)]
+        chosen = Settings(profile=profile)
+        reports = [judge_live(seen(found, chosen), found, chosen) for found in (live, stored)]
         for name in ("table", "json", "yaml"):
             first, second = (renderer(name).render(report, View(verbose=True)) for report in reports)
             assert first == second

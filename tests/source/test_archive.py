@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor.cli import main
-from auditor.cli.cluster import judge_live
+from auditor.cli.cluster import judge_live, seen
 from auditor.config import Settings
 from auditor.document import Document
 from auditor.errors import AuditError, SourceError, UsageError
@@ -94,7 +94,7 @@ def live(**changes: Any) -> Live:
 
 
 def reports(found: Live) -> dict[str, str]:
-    report = judge_live(found, Settings(profile=Profile.STRICT))
+    report = judge_live(seen(found, STRICT), found, STRICT)
     return {name: renderer(name).render(report, View(verbose=True)) for name in ("table", "json", "yaml")}
 
 
@@ -106,6 +106,7 @@ def content_of(found: Live) -> list[Any]:
     return [(document.ref, document.raw, document.file, document.provenance) for document in found[0]] + [found[1]]
 
 
+STRICT = Settings(profile=Profile.STRICT)
 PLACES = ("snapshot", "snapshot.tar.gz", "snapshot.tgz")
 
 
@@ -384,7 +385,7 @@ def test_wrong_types_in_an_object(tmp_path: Path, path: tuple[Any, ...], value: 
     except SourceError as error:
         assert "is damaged" in error.message
         return
-    assert judge_live(found, Settings(profile=Profile.STRICT)).failures == ()
+    assert judge_live(seen(found, STRICT), found, STRICT).failures == ()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

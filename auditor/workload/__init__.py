@@ -10,7 +10,7 @@ from auditor.finding import Confidence, Fault, FaultDetails
 from auditor.kinds import Inject, Kind, Match, PodCount, Role, Template, find, matches, pod_count, pods_in
 from auditor.lazy import lazy
 from auditor.workload.container import AcceleratorRequest, Container, ContainerRole
-from auditor.workload.parallelism import Parallelism
+from auditor.workload.parallelism import Parallelism, processes_by_operator
 from auditor.workload.roles import classify
 from auditor.workload.template import PodTemplate, Volume
 from auditor.workload.values import EnvVar, Image, Mount, Port, Probe
@@ -34,6 +34,7 @@ __all__ = [
     "Volume",
     "Workload",
     "is_workload",
+    "processes_by_operator",
 ]
 
 # Groups whose kinds are Kubernetes' own: those without a row yield no pods, so that their objects need not be searched.

@@ -14,15 +14,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
-from auditor.document import Unknown, along
+from auditor.document import Path, Unknown, along, mapping
 from auditor.kinds.model import Inject
 from auditor.workload.flags import Command, Flags, flag_in, flags_of
-from auditor.workload.values import Image
+from auditor.workload.values import Image, integer
 
 if TYPE_CHECKING:
+    from auditor.workload import Workload
     from auditor.workload.container import Container
 
-__all__ = ["Parallelism", "parallelism_of"]
+__all__ = ["Parallelism", "parallelism_of", "processes_by_operator"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +192,11 @@ def _group_of_pods(container: Container) -> bool:
     """Whether the pod is one of several that run a program together."""
     template = container.template
     around = [node for node in along(template.workload.raw, template.path) if isinstance(node, dict)]
-    if any(mapping.get(key) is not None for mapping in around for key in _GROUPS):
+    if any(one.get(key) is not None for one in around for key in _GROUPS):
         return True
-    for mapping in around:
-        if "workerTemplate" in mapping:
-            return bool(mapping.get("size", 1) != 1)
+    for one in around:
+        if "workerTemplate" in one:
+            return bool(one.get("size", 1) != 1)
     return template.row.scale_out and template.workload.framework != "dynamo"
 
 
@@ -247,3 +248,30 @@ def _all(engine: str, container: Container) -> Parallelism:
     if not container.accelerator_count:
         raise _Undecided
     return Parallelism(engine, container.accelerator_count, ())
+
+
+# Where operators are told how many processes to start in each pod: kind → path of the field.
+_PROCESSES: dict[str, Path] = {
+    "PyTorchJob": ("spec", "nprocPerNode"),
+    "MPIJob": ("spec", "slotsPerWorker"),
+    "TrainJob": ("spec", "trainer", "numProcPerNode"),
+}
+
+
+def processes_by_operator(container: Container) -> tuple[Path, int] | None:
+    """The number of processes that the container's operator is told to start in each pod, with its field; None where it is not given as a
+    number. A field counts once: for the first container with accelerators that is no launcher's."""
+    workload = container.template.workload
+    path = _PROCESSES.get(workload.ref.kind)
+    if path is None or not container.is_main or container.template.component == "launcher":
+        return None
+    node: object = workload.raw
+    for step in path:
+        node = mapping(node).get(str(step))
+    processes = integer(node)
+    return (path, processes) if isinstance(processes, int) and _first(workload) is container else None
+
+
+def _first(workload: Workload) -> Container | None:
+    templates = (template for template in workload.templates if template.component != "launcher")
+    return next((other for template in templates for other in template.main_containers if other.accelerators), None)

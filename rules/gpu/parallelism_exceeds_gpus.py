@@ -135,16 +135,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.rule import LLM_SERVING, RECOMMENDED, Confidence, Fault, Path, Severity, mapping, rule
-from auditor.workload import AcceleratorRequest, Container
-from auditor.workload.values import integer
-
-# Where operators are told how many processes to start in each pod: kind → path of the field.
-PROCESSES: dict[str, Path] = {
-    "PyTorchJob": ("spec", "nprocPerNode"),
-    "MPIJob": ("spec", "slotsPerWorker"),
-    "TrainJob": ("spec", "trainer", "numProcPerNode"),
-}
+from auditor.rule import LLM_SERVING, RECOMMENDED, Confidence, Fault, Path, Severity, rule
+from auditor.workload import AcceleratorRequest, Container, processes_by_operator
 
 
 @rule(
@@ -167,23 +159,16 @@ def check(container: Container) -> Iterator[Fault]:
                 at=_place(container, use.factors[0][0]),
                 remediation=f"ask for {use.degree} of {request.key}, or lower the degree to {request.count}",
             )
-    if container.template.component != "launcher":
-        yield from _by_operator(container, request, request.count)
+    yield from _by_operator(container, request, request.count)
 
 
 def _by_operator(container: Container, request: AcceleratorRequest, count: int) -> Iterator[Fault]:
     """Processes that the operator starts in each pod."""
-    workload = container.template.workload
-    path = PROCESSES.get(workload.ref.kind)
-    if path is None or not container.is_main:
+    told = processes_by_operator(container)
+    if told is None or told[1] <= count:
         return
-    node: object = workload.raw
-    for step in path:
-        node = mapping(node).get(str(step))
-    processes = integer(node)
-    if not isinstance(processes, int) or processes <= count or _first(container) is not container:
-        return
-    mpi = workload.ref.kind == "MPIJob"  # ranks may share a GPU, or compute on the CPU
+    path, processes = told
+    mpi = container.template.workload.ref.kind == "MPIJob"  # ranks may share a GPU, or compute on the CPU
     yield container.fault(
         f"{path[-1]} is {processes}, but the container {container.name} asks for {_found(request)}",
         at=path,
@@ -191,12 +176,6 @@ def _by_operator(container: Container, request: AcceleratorRequest, count: int) 
         severity=Severity.MEDIUM if mpi else None,
         confidence=Confidence.MEDIUM if mpi else None,
     )
-
-
-def _first(container: Container) -> Container | None:
-    """The first container with accelerators that is no launcher: one finding is enough for one field."""
-    templates = (template for template in container.template.workload.templates if template.component != "launcher")
-    return next((other for template in templates for other in template.main_containers if other.accelerators), None)
 
 
 def _found(request: AcceleratorRequest) -> str:

@@ -21,7 +21,7 @@ LAYERS = (
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
-    ("auditor.exposure", "auditor.rbac", "auditor.placement", "auditor.queues", "auditor.quotas", "auditor.teams"),
+    ("auditor.exposure", "auditor.rbac", "auditor.placement", "auditor.queues", "auditor.quotas", "auditor.teams", "auditor.scaling"),
     ("auditor.rule", "auditor.redact"),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),
@@ -50,6 +50,7 @@ RULES_MAY_IMPORT = (
     "auditor.quotas",
     "auditor.teams",
     "auditor.usage",
+    "auditor.scaling",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

@@ -23,6 +23,7 @@ _KINDS = {
     "inference.networking.k8s.io": "InferencePool",
     "karpenter.sh": "NodePool NodeClaim",
     "keda.sh": "ScaledObject",
+    "kube-green.com": "SleepInfo",
     "kubeflow.org": "Profile",
     "kueue.x-k8s.io": "ClusterQueue LocalQueue Cohort ResourceFlavor WorkloadPriorityClass",
     "kyverno.io": "ClusterPolicy Policy",

@@ -1,0 +1,411 @@
+"""A model server keeps more accelerators than it needs when nobody asks it anything.
+
+## Why it matters
+The lower bound of a model server is paid for every hour, with or without requests. Production buys its answer times with it. In a namespace
+for development or tests it buys nothing at night and at weekends, which are three quarters of the week: there the last pod should go when
+nobody uses it, or at fixed hours.
+
+Nor does a floor help that is only low on paper. An autoscaler that must not scale down, or that waits for hours, keeps whatever the busiest
+moment needed; and a group of Ray workers whose lower bound equals its upper one has no autoscaler at all.
+
+## Bad
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: chat, namespace: chat-dev}
+spec:
+  replicas: 2  # finding
+  template:
+    spec:
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.10.2
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: llama, namespace: staging}
+spec:
+  predictor:
+    minReplicas: 1  # finding
+    model:
+      modelFormat: {name: huggingface}
+      resources: {limits: {nvidia.com/gpu: 1}}
+```
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: tgi, namespace: team-a-test}
+spec:
+  template:
+    spec:
+      containers:
+      - name: tgi
+        image: ghcr.io/huggingface/text-generation-inference:3.0.1
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: tgi, namespace: team-a-test}
+spec:
+  scaleTargetRef: {name: tgi}
+  minReplicaCount: 1  # finding
+  triggers:
+  - type: prometheus
+    metadata: {serverAddress: "http://prometheus:9090", query: sum(tgi_queue_size), threshold: "5"}
+```
+
+In every namespace:
+
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: vllm, namespace: production}
+spec:
+  template:
+    spec:
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.10.2
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: vllm, namespace: production}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: vllm}
+  minReplicas: 2
+  maxReplicas: 16
+  metrics:
+  - type: Pods
+    pods: {metric: {name: "vllm:num_requests_waiting"}, target: {type: AverageValue, averageValue: 5}}
+  behavior:
+    scaleDown:
+      selectPolicy: Disabled  # finding
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: vllm, namespace: production}
+spec:
+  scaleTargetRef: {name: vllm}
+  minReplicaCount: 0
+  cooldownPeriod: 14400  # finding
+  triggers:
+  - type: prometheus
+    metadata: {serverAddress: "http://prometheus:9090", query: "sum(vllm:num_requests_waiting)", threshold: "5"}
+```
+
+```yaml
+apiVersion: ray.io/v1
+kind: RayCluster
+metadata: {name: shared}
+spec:
+  enableInTreeAutoscaling: true
+  autoscalerOptions:
+    idleTimeoutSeconds: 86400  # finding
+  headGroupSpec:
+    template:
+      spec:
+        containers: [{name: head, image: "rayproject/ray:2.46.0"}]
+  workerGroupSpecs:
+  - groupName: fixed
+    minReplicas: 4  # finding
+    maxReplicas: 4
+    template:
+      spec:
+        containers: [{name: worker, image: "rayproject/ray:2.46.0-gpu", resources: {limits: {nvidia.com/gpu: 1}}}]
+```
+
+## Good
+```yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: chat, namespace: chat-production}
+spec:
+  replicas: 2
+  template:
+    spec:
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.10.2
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: at-fixed-hours, namespace: chat-dev, annotations: {downscaler/uptime: "Mon-Fri 08:00-19:00 Europe/Berlin"}}
+spec:
+  template:
+    spec:
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.10.2
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: on-the-cpu, namespace: chat-dev}
+spec:
+  template:
+    spec:
+      containers:
+      - name: tei
+        image: ghcr.io/huggingface/text-embeddings-inference:cpu-1.7
+---
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata: {name: to-zero-by-default, namespace: chat-dev}
+spec:
+  template:
+    spec:
+      containers:
+      - image: vllm/vllm-openai:v0.10.2
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: to-zero, namespace: chat-dev}
+spec:
+  template:
+    spec:
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.10.2
+        resources: {limits: {nvidia.com/gpu: 1}}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: to-zero, namespace: chat-dev}
+spec:
+  scaleTargetRef: {name: to-zero}
+  minReplicaCount: 0
+  cooldownPeriod: 900
+  triggers:
+  - type: prometheus
+    metadata: {serverAddress: "http://prometheus:9090", query: "sum(vllm:num_requests_waiting)", threshold: "5"}
+---
+apiVersion: ray.io/v1
+kind: RayCluster
+metadata: {name: shared}
+spec:
+  enableInTreeAutoscaling: true
+  headGroupSpec:
+    template:
+      spec:
+        containers: [{name: head, image: "rayproject/ray:2.46.0"}]
+  workerGroupSpecs:
+  - groupName: elastic
+    minReplicas: 0
+    maxReplicas: 4
+    template:
+      spec:
+        containers: [{name: worker, image: "rayproject/ray:2.46.0-gpu", resources: {limits: {nvidia.com/gpu: 1}}}]
+```
+
+## When to ignore
+Where people on other continents use the namespace, where the model takes longer to load than its users wait, or where the namespace is only
+called after tests.
+
+## References
+- https://keda.sh/docs/latest/concepts/scaling-deployments/
+- https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#configurable-scaling-behavior
+- https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/configuring-autoscaling.html
+- https://kube-green.dev/docs/
+- https://codeberg.org/hjacobs/kube-downscaler
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from auditor.document import Document, along, mapping
+from auditor.rule import COST, LLM_SERVING, Confidence, Fault, Path, Result, Role, Severity, rule, sequence, skip
+from auditor.scaling import KSERVE, Mode, deployment_mode, floor_of, scale_target_of, sees_zero
+from auditor.snapshot import Snapshot
+from auditor.workload import PodTemplate, Workload
+from auditor.workload.values import integer
+
+NOT_PRODUCTION = re.compile(
+    r"(?:^|[-_.])(dev|devel|develop|development|tests?|testing|stag|stage|staging|sandbox|demos?|qa|previews?)(?=$|[-_.\d])"
+)
+LONG = 3600  # seconds without work after which pods should be gone
+SCHEDULES = ("downscaler/", "kube-green.dev/")  # annotations of what stops workloads at fixed hours
+BEHAVIOR = {
+    "HorizontalPodAutoscaler": ("spec", "behavior"),
+    "ScaledObject": ("spec", "advanced", "horizontalPodAutoscalerConfig", "behavior"),
+}  # fmt: skip
+RAY = {"RayCluster": ("spec",), "RayService": ("spec", "rayClusterConfig")}
+AT_NIGHT = "or stop it outside working hours with kube-green or kube-downscaler"
+
+
+@rule(
+    "serving-floor-too-high",
+    title="Keeps accelerators that an idle model server could give back",
+    severity=Severity.LOW,
+    profiles={COST},
+    confidence=Confidence.MEDIUM,
+    tags={LLM_SERVING},
+    needs=("Deployment", "HorizontalPodAutoscaler", "Namespace", "ScaledObject", "SleepInfo"),
+)
+def check(document: Document, snapshot: Snapshot) -> Iterator[Result]:
+    if (document.ref.group, document.ref.kind) in (("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")):
+        yield from _scaler(document, snapshot)
+        return
+    workload = snapshot.workload_of(document)
+    if workload is None or workload.incomplete or workload.suspended or workload.metadata.get("ownerReferences"):
+        return
+    if document.ref.group == "ray.io" and document.ref.kind in RAY:
+        yield from _ray(workload)
+    if _is_not_production(document) and not snapshot.scalers_of(workload):
+        yield from _workload_in_development(workload, snapshot)
+
+
+# -- what an autoscaler keeps ------------------------------------------------------------------------------------------------------------
+
+
+def _scaler(document: Document, snapshot: Snapshot) -> Iterator[Result]:
+    late = [*_never_comes_down(document), *_comes_down_late(document)]
+    floor = floor_of(document) if _is_not_production(document) and not _has_cron(document) else None
+    if not late and (floor is None or floor[0] < 1):
+        return
+    target = snapshot.scale_target(document)
+    if target is None:
+        if not snapshot.complete_for(scale_target_of(document), document):
+            yield skip("the workload that an autoscaler keeps up")
+        return
+    template = _accelerated(target, snapshot)
+    if template is None or target.is_role(Role.INFRASTRUCTURE, Role.PLATFORM):
+        return
+    yield from late
+    if floor is not None and floor[0] and target.is_role(Role.SERVING) and not _is_scheduled(document, target, snapshot):
+        where = "minReplicaCount: 0" if document.ref.kind == "ScaledObject" else "a ScaledObject with minReplicaCount: 0"
+        trigger = "" if sees_zero(document) else " and a trigger that is there without pods"
+        yield Fault(document, ("spec", floor[1]), _kept(template, floor[0], document), f"use {where}{trigger}, {AT_NIGHT}")
+
+
+def _never_comes_down(document: Document) -> Iterator[Fault]:
+    path: Path = (*BEHAVIOR[document.ref.kind], "scaleDown", "selectPolicy")
+    if along(document.raw, path)[-1] == "Disabled":
+        message = "scaleDown.selectPolicy is Disabled: accelerators that a busy moment needed are never given back"
+        yield Fault(document, path, message, "drop it, or limit how fast pods go by policies and stabilizationWindowSeconds")
+
+
+def _comes_down_late(document: Document) -> Iterator[Fault]:
+    """KEDA waits before the last pod goes; between one and many the autoscaler's own behavior holds."""
+    spec = mapping(document.raw.get("spec"))
+    wait, floor = integer(spec.get("cooldownPeriod")), floor_of(document)
+    if document.ref.kind == "ScaledObject" and isinstance(wait, int) and wait > LONG and floor is not None and floor[0] == 0:
+        message = f"cooldownPeriod is {wait}: the last accelerator is held for {_hours(wait)} after the last request"
+        yield Fault(document, ("spec", "cooldownPeriod"), message, f"set {LONG} seconds or less; 300 is the default")
+
+
+# -- what a workload keeps by itself ------------------------------------------------------------------------------------------------------
+
+
+def _workload_in_development(workload: Workload, snapshot: Snapshot) -> Iterator[Fault]:
+    if not workload.is_role(Role.SERVING) or not snapshot.asks_for_accelerator(workload):
+        return
+    if workload.annotations.get(f"{KSERVE}/autoscalerClass") == "external" or _is_scheduled(workload.document, workload, snapshot):
+        return
+    template = next((one for one in workload.templates if _is_accelerated(one, snapshot) and one.pods.low), None)
+    if template is not None and template.pods.low:
+        place, remedy = _place(template), _remedy(workload, snapshot)
+        yield workload.fault(_kept(template, template.pods.low, workload.document), at=place, remediation=remedy)
+
+
+def _place(template: PodTemplate) -> Path:
+    """The field that says how many pods there are at least."""
+    if template.workload.framework == "kserve" and "minReplicas" in template.spec:
+        return (*template.path, "minReplicas")
+    key = next((key for key in template.annotations if key.lower().replace("-", "").endswith("knative.dev/minscale")), "")
+    return (*template.metadata_path, "annotations", key) if key else ("spec", "replicas")
+
+
+def _remedy(workload: Workload, snapshot: Snapshot) -> str:
+    if workload.ref.kind == "InferenceService":
+        standard = deployment_mode(workload.document, snapshot) is Mode.STANDARD
+        return f"set minReplicas: 0{f', with the annotation {KSERVE}/autoscalerClass: keda' if standard else ''}, {AT_NIGHT}"
+    if workload.framework == "knative":
+        return "drop the annotation, so that Knative scales to zero"
+    return f"let KEDA scale it to zero when nobody asks it anything, {AT_NIGHT}"
+
+
+# -- Ray ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def _ray(workload: Workload) -> Iterator[Fault]:
+    at: Path = RAY[workload.ref.kind]
+    cluster = mapping(along(workload.raw, at)[-1])
+    groups = [template for template in workload.templates if template.component == "worker" and template.accelerated]
+    if cluster.get("enableInTreeAutoscaling") is not True or not groups:
+        return
+    path: Path = (*at, "autoscalerOptions")
+    yield from _idle_timeout(workload, mapping(cluster.get("autoscalerOptions")), path)
+    for template in groups:
+        path = template.path[:-2]
+        group = mapping(along(workload.raw, path)[-1])
+        yield from _idle_timeout(workload, group, path)
+        low = integer(group.get("minReplicas"))
+        if isinstance(low, int) and low > 0 and low == integer(group.get("maxReplicas")):
+            yield workload.fault(
+                f"minReplicas and maxReplicas are both {low}, so that the autoscaler can never give back {_devices(template)} of each pod",
+                at=(*path, "minReplicas"),
+                remediation="lower minReplicas to what is needed when the cluster is idle, 0 where nothing is",
+            )
+
+
+def _idle_timeout(workload: Workload, holder: Mapping[str, Any], path: Path) -> Iterator[Fault]:
+    wait = integer(holder.get("idleTimeoutSeconds"))
+    if isinstance(wait, int) and wait > LONG:
+        yield workload.fault(
+            f"idleTimeoutSeconds is {wait}: workers without work hold their accelerators for {_hours(wait)}",
+            at=(*path, "idleTimeoutSeconds"),
+            remediation=f"set {LONG} seconds or less; 60 is the default",
+        )
+
+
+# -- wording and small questions ----------------------------------------------------------------------------------------------------------
+
+
+def _kept(template: PodTemplate, pods: int, document: Document) -> str:
+    many = "one pod" if pods == 1 else f"{pods} pods"
+    return f"keeps {many} with {_devices(template)} around the clock in {document.ref.namespace}, a namespace for development or tests"
+
+
+def _devices(template: PodTemplate) -> str:
+    return ", ".join(f"{key}: {count}" for key, count in template.accelerators.items()) or "an accelerator"
+
+
+def _hours(seconds: int) -> str:
+    return f"{seconds // 3600} hours" if seconds % 3600 == 0 and seconds > 3600 else f"{seconds // 60} minutes"
+
+
+def _is_not_production(document: Document) -> bool:
+    return NOT_PRODUCTION.search(document.ref.namespace) is not None
+
+
+def _accelerated(workload: Workload, snapshot: Snapshot) -> PodTemplate | None:
+    return next((template for template in workload.templates if _is_accelerated(template, snapshot)), None)
+
+
+def _is_accelerated(template: PodTemplate, snapshot: Snapshot) -> bool:
+    return template.accelerated or snapshot.claims_accelerator(template)
+
+
+def _has_cron(scaler: Document) -> bool:
+    """KEDA is told the hours."""
+    return any(mapping(entry).get("type") == "cron" for entry in sequence(mapping(scaler.raw.get("spec")).get("triggers")))
+
+
+def _is_scheduled(document: Document, workload: Workload, snapshot: Snapshot) -> bool:
+    """Whether something stops the workload at fixed hours: by annotations on it, on what scales it or on its namespace, by a SleepInfo
+    beside it, or by a downscaler with rules of its own."""
+    namespaces = (one for one in snapshot.by_kind("Namespace", "") if one.ref.name == document.ref.namespace)
+    annotated = (document, workload.document, *namespaces)
+    if any(str(key).startswith(SCHEDULES) for one in annotated for key in mapping(mapping(one.raw.get("metadata")).get("annotations"))):
+        return True
+    return any(snapshot.beside(document, "SleepInfo", "kube-green.com")) or any(
+        "downscaler" in other.ref.name for other in snapshot.workloads
+    )

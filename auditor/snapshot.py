@@ -41,6 +41,16 @@ def is_system_namespace(name: str) -> bool:
     return _SYSTEM.fullmatch(name) is not None
 
 
+_NOT_PRODUCTION = re.compile(
+    r"(?:^|[-_.])(dev|devel|develop|development|tests?|testing|stag|stage|staging|sandbox|demos?|qa|previews?)(?=$|[-_.\d])"
+)
+
+
+def is_development_namespace(name: str) -> bool:
+    """Whether a namespace is there for development, tests or demonstrations, by a word of its name."""
+    return _NOT_PRODUCTION.search(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Namespace:
     """Objects that live together.

@@ -24,9 +24,9 @@ from auditor.live.hardware import is_shared, physical_devices, sharing_of, weigh
 from auditor.live.pods import LivePod, instant
 from auditor.quantity import parse_quantity
 
-__all__ = ["LABELS_OF_NODES", "Devices", "Node", "Taint", "is_spot", "nodes_of", "pool_of", "product_of"]
+__all__ = ["LABELS_OF_NODES", "POOL_LABELS", "SPOT_LABELS", "Devices", "Node", "Taint", "is_spot", "nodes_of", "pool_of", "product_of"]
 
-_POOLS = (
+POOL_LABELS = (
     "karpenter.sh/nodepool", "eks.amazonaws.com/nodegroup", "alpha.eksctl.io/nodegroup-name", "cloud.google.com/gke-nodepool",
     "kubernetes.azure.com/agentpool", "agentpool", "doks.digitalocean.com/node-pool", "node.openshift.io/machine-set",
     "kops.k8s.io/instancegroup",
@@ -37,14 +37,14 @@ _PRODUCTS = (
     "karpenter.k8s.aws/instance-accelerator-name", "karpenter.azure.com/sku-gpu-name", "karpenter.k8s.gcp/instance-gpu-name",
     "k8s.amazonaws.com/accelerator", "kubernetes.azure.com/accelerator",
 )  # fmt: skip
-_SPOT = {
+SPOT_LABELS = {
     "karpenter.sh/capacity-type": "spot", "eks.amazonaws.com/capacityType": "SPOT", "cloud.google.com/gke-spot": "true",
     "cloud.google.com/gke-preemptible": "true", "cloud.google.com/gke-provisioning": "spot",
     "kubernetes.azure.com/scalesetpriority": "spot", "node.kubernetes.io/lifecycle": "spot",
 }  # fmt: skip
 # All labels that say what a node is and what it costs.
 LABELS_OF_NODES = (
-    *_POOLS, *_PRODUCTS, *_SPOT, *hardware.LABELS, "node.kubernetes.io/instance-type", "topology.kubernetes.io/region",
+    *POOL_LABELS, *_PRODUCTS, *SPOT_LABELS, *hardware.LABELS, "node.kubernetes.io/instance-type", "topology.kubernetes.io/region",
     "topology.kubernetes.io/zone", "nvidia.com/gpu.memory", "karpenter.k8s.aws/instance-gpu-memory",
 )  # fmt: skip
 # Resources that count the same chips: the second is another name of the first, the third counts their cores.
@@ -245,7 +245,7 @@ class Node:
 
 def pool_of(labels: Mapping[str, str]) -> str:
     """The node pool or node group that a node's labels name; empty where none does."""
-    return _first(labels, _POOLS)
+    return _first(labels, POOL_LABELS)
 
 
 def product_of(labels: Mapping[str, str]) -> str:
@@ -255,7 +255,7 @@ def product_of(labels: Mapping[str, str]) -> str:
 
 def is_spot(labels: Mapping[str, str]) -> bool:
     """The labels say that the cloud may take the node away at any time."""
-    return any(labels.get(key) == value for key, value in _SPOT.items())
+    return any(labels.get(key) == value for key, value in SPOT_LABELS.items())
 
 
 def _first(labels: Mapping[str, str], keys: Iterable[str]) -> str:

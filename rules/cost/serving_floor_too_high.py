@@ -216,20 +216,16 @@ called after tests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auditor.document import Document, along, mapping
 from auditor.rule import COST, LLM_SERVING, Confidence, Fault, Path, Result, Role, Severity, rule, sequence, skip
 from auditor.scaling import KSERVE, Mode, deployment_mode, floor_of, scale_target_of, sees_zero
-from auditor.snapshot import Snapshot
+from auditor.snapshot import Snapshot, is_development_namespace
 from auditor.workload import PodTemplate, Workload
 from auditor.workload.values import integer
 
-NOT_PRODUCTION = re.compile(
-    r"(?:^|[-_.])(dev|devel|develop|development|tests?|testing|stag|stage|staging|sandbox|demos?|qa|previews?)(?=$|[-_.\d])"
-)
 LONG = 3600  # seconds without work after which pods should be gone
 SCHEDULES = ("downscaler/", "kube-green.dev/")  # annotations of what stops workloads at fixed hours
 BEHAVIOR = {
@@ -258,7 +254,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Result]:
         return
     if document.ref.group == "ray.io" and document.ref.kind in RAY:
         yield from _ray(workload)
-    if _is_not_production(document) and not snapshot.scalers_of(workload):
+    if is_development_namespace(document.ref.namespace) and not snapshot.scalers_of(workload):
         yield from _workload_in_development(workload, snapshot)
 
 
@@ -267,7 +263,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Result]:
 
 def _scaler(document: Document, snapshot: Snapshot) -> Iterator[Result]:
     late = [*_never_comes_down(document), *_comes_down_late(document)]
-    floor = floor_of(document) if _is_not_production(document) and not _has_cron(document) else None
+    floor = floor_of(document) if is_development_namespace(document.ref.namespace) and not _has_cron(document) else None
     if not late and (floor is None or floor[0] < 1):
         return
     target = snapshot.scale_target(document)
@@ -380,10 +376,6 @@ def _devices(template: PodTemplate) -> str:
 
 def _hours(seconds: int) -> str:
     return f"{seconds // 3600} hours" if seconds % 3600 == 0 and seconds > 3600 else f"{seconds // 60} minutes"
-
-
-def _is_not_production(document: Document) -> bool:
-    return NOT_PRODUCTION.search(document.ref.namespace) is not None
 
 
 def _accelerated(workload: Workload, snapshot: Snapshot) -> PodTemplate | None:

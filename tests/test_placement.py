@@ -360,6 +360,51 @@ def test_node_pools(spec: Object, asks: Object, could: bool) -> None:
     assert pool.could_add(needs_of(Workload(asking).templates[0])) is could
 
 
+AWS = "karpenter.k8s.aws/instance-"
+TYPE = "node.kubernetes.io/instance-type"
+
+
+@pytest.mark.parametrize(
+    ("asked", "only", "possible"),
+    [
+        (requirement(AWS + "category", "In", "g", "p"), True, True),
+        (requirement(AWS + "category", "In", "c", "m", "g"), False, True),
+        (requirement(AWS + "category", "In", "c", "m"), False, False),
+        (requirement(AWS + "category", "NotIn", "g", "p", "trn"), False, False),
+        (requirement(AWS + "category", "NotIn", "t"), False, True),
+        (requirement(AWS + "gpu-count", "Gt", "0"), True, True),
+        (requirement(AWS + "gpu-count", "Lt", "1"), False, False),
+        (requirement(AWS + "gpu-count", "Lt", "9"), False, True),
+        (requirement(AWS + "gpu-count", "DoesNotExist"), False, False),
+        (requirement(AWS + "gpu-manufacturer", "NotIn", "amd"), False, True),
+        (requirement("eks.amazonaws.com/instance-gpu-name", "Exists"), True, True),
+        (requirement("karpenter.azure.com/sku-gpu-count", "In", "0"), False, False),
+        (requirement("karpenter.azure.com/sku-gpu-count", "In", "0", "1"), False, True),
+        (requirement(AWS + "family", "In", "g5", "gr6", "trn1n", "inf2", "dl1", "p4de", "p6-b200", "g6f"), True, True),
+        (requirement(AWS + "family", "In", "g5", "m5"), False, True),
+        (requirement(AWS + "family", "NotIn", "g5"), False, True),
+        (requirement("karpenter.azure.com/sku-family", "In", "D"), False, False),
+        (requirement(TYPE, "In", "p5.48xlarge", "p6-b200.48xlarge", "g4dn.xlarge", "inf1.xlarge"), True, True),
+        (requirement(TYPE, "In", "a2-highgpu-1g", "a4x-highgpu-4g", "ct5lp-hightpu-4t", "g2-standard-4"), True, True),
+        (requirement(TYPE, "In", "Standard_ND96isr_H100_v5", "NV36ads_A10_v5", "standard_nc24ads_a100_v4"), True, True),
+        (requirement(TYPE, "In", "a1.large", "m5.large", "n2-standard-4", "c3-highcpu-4", "Standard_D4s_v3", "i4i.8xlarge"), False, False),
+        (requirement(ZONE, "In", "eu-1a"), False, True),
+        (requirement(AWS + "category", "In", "${CATEGORY}"), False, False),  # unknown
+    ],
+)
+def test_devices_of_a_node_pool(asked: Object, only: bool, possible: bool) -> None:
+    (document,) = documents(
+        {
+            "apiVersion": "karpenter.sh/v1",
+            "kind": "NodePool",
+            "metadata": {"name": "x"},
+            "spec": {"template": {"spec": {"requirements": [asked]}}},
+        }
+    )
+    (pool,) = node_pools([document])
+    assert (pool.asks_for_devices is not None, pool.may_have_devices) == (only, possible)
+
+
 def test_limits_of_a_node_pool() -> None:
     (document,) = documents(
         {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "x"}, "spec": {"limits": {GPU: "4"}}}

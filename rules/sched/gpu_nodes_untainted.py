@@ -112,22 +112,15 @@ Where an admission policy keeps other pods off.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from auditor.document import Document
 from auditor.live import LivePod, Node
+from auditor.live.provisioning import node_pool
 from auditor.live.scheduling import is_passing
-from auditor.rule import COST, RECOMMENDED, Fault, Result, Severity, mapping, rule, sequence, strings
+from auditor.rule import COST, RECOMMENDED, Fault, Result, Severity, mapping, rule, sequence
 from auditor.snapshot import Snapshot, is_system_namespace
 
-# Requirements of a Karpenter NodePool that only instances with accelerators meet; the last one by its values.
-SELECTS_DEVICES = re.compile(
-    r"karpenter\.k8s\.aws/instance-(gpu|accelerator)-.*|karpenter\.azure\.com/sku-gpu-.*|karpenter\.k8s\.gcp/instance-gpu-.*"
-    r"|cloud\.google\.com/gke-accelerator|nvidia\.com/gpu.*"
-)
-CATEGORY = "karpenter.k8s.aws/instance-category"
-WITH_DEVICES = frozenset({"g", "p", "trn", "inf", "dl"})
 NAMED = 3
 
 
@@ -193,16 +186,11 @@ def _of_node_pool(document: Document) -> Iterator[Fault]:
     """A Karpenter NodePool that makes nodes with accelerators only, and gives them no taint."""
     spec = mapping(mapping(mapping(document.raw.get("spec")).get("template")).get("spec"))
     taints = [mapping(entry) for entry in sequence(spec.get("taints"))]
-    if any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in taints):
-        return
-    for entry in map(mapping, sequence(spec.get("requirements"))):
-        key, values = str(entry.get("key")), set(strings(entry.get("values")))
-        by_category = key == CATEGORY and entry.get("operator") == "In" and values and values <= WITH_DEVICES
-        if by_category or (SELECTS_DEVICES.fullmatch(key) and entry.get("operator") in ("In", "Exists", "Gt")):
-            yield Fault(
-                document,
-                ("spec", "template", "spec"),
-                f"makes nodes with accelerators ({key}) and gives them no taint: any pod may be placed there, or be what they are made for",
-                "add `taints: [{key: nvidia.com/gpu, effect: NoSchedule}]` under spec.template.spec",
-            )
-            return
+    asked = node_pool(document).asks_for_devices
+    if asked is not None and not any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in taints):
+        yield Fault(
+            document,
+            ("spec", "template", "spec"),
+            f"makes nodes with accelerators ({asked.key}) and gives them no taint: any pod may be placed there, or have one made for it",
+            "add `taints: [{key: nvidia.com/gpu, effect: NoSchedule}]` under spec.template.spec",
+        )

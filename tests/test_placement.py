@@ -373,6 +373,9 @@ TYPE = "node.kubernetes.io/instance-type"
         (requirement(AWS + "category", "NotIn", "g", "p", "trn"), False, False),
         (requirement(AWS + "category", "NotIn", "t"), False, True),
         (requirement(AWS + "gpu-count", "Gt", "0"), True, True),
+        (requirement(AWS + "gpu-count", "Gte", "1"), True, True),
+        (requirement(AWS + "gpu-count", "Lte", "0"), False, False),
+        (requirement(AWS + "gpu-count", "Gte", "x"), False, False),  # unknown
         (requirement(AWS + "gpu-count", "Lt", "1"), False, False),
         (requirement(AWS + "gpu-count", "Lt", "9"), False, True),
         (requirement(AWS + "gpu-count", "DoesNotExist"), False, False),

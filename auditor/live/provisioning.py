@@ -66,6 +66,15 @@ class NodePool:
     vague: bool = False
 
     @property
+    def reserved(self) -> bool:
+        """It makes only nodes that are paid for already, used or not, and that are as many as were reserved."""
+        return any(
+            (one.key == "karpenter.sh/capacity-type" and one.operator == "In" and set(one.values) == {"reserved"})
+            or (one.key.startswith("karpenter.k8s.aws/capacity-reservation-") and one.operator in ("In", "Exists"))
+            for one in self.requirements
+        )
+
+    @property
     def asks_for_devices(self) -> Requirement | None:
         """The first requirement that only instances with accelerators meet; None where it may make others, too."""
         return next((one for one in self.requirements if _verdict(one) is True), None)
@@ -137,6 +146,16 @@ def node_pools(documents: Iterable[Document]) -> tuple[NodePool, ...]:
     return tuple(sorted(map(node_pool, documents), key=lambda pool: pool.name))
 
 
+def _strict(entry: object) -> object:
+    """A requirement with Karpenter's own ``Gte`` or ``Lte`` (1.9) in Kubernetes' words."""
+    raw = mapping(entry)
+    operator, step = {"Gte": ("Gt", -1), "Lte": ("Lt", 1)}.get(str(raw.get("operator")), ("", 0))
+    values = sequence(raw.get("values"))
+    if not operator or len(values) != 1 or not re.fullmatch("[0-9]{1,18}", str(values[0])):
+        return entry
+    return {**raw, "operator": operator, "values": [str(int(values[0]) + step)]}
+
+
 def node_pool(document: Document) -> NodePool:
     """What a NodePool says; see `NodePool`."""
     outer = mapping(document.raw.get("spec"))
@@ -144,7 +163,8 @@ def node_pool(document: Document) -> NodePool:
     spec, metadata = mapping(template.get("spec")), mapping(template.get("metadata"))
     name = document.ref.name
     labels = {**mapping(metadata.get("labels")), "karpenter.sh/nodepool": name}
-    terms = node_terms({"nodeSelectorTerms": [{"matchExpressions": spec.get("requirements")}]})
+    asked = spec.get("requirements")
+    terms = node_terms({"nodeSelectorTerms": [{"matchExpressions": list(map(_strict, asked)) if isinstance(asked, list) else asked}]})
     return NodePool(
         name=name,
         requirements=(*label_selector({"matchLabels": labels}).requirements, *(one for term in terms for one in term.labels.requirements)),

@@ -87,6 +87,16 @@ spec:
       requirements:
       - {key: karpenter.k8s.aws/instance-gpu-count, operator: Gt, values: ["0"]}
 ---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: {name: reserved}
+spec:
+  template:
+    spec:
+      requirements:
+      - {key: karpenter.k8s.aws/instance-gpu-count, operator: Gt, values: ["0"]}
+      - {key: karpenter.sh/capacity-type, operator: In, values: [reserved]}
+---
 apiVersion: batch/v1
 kind: Job
 metadata: {name: sweep, namespace: ml}
@@ -141,6 +151,8 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
         return
     pool = node_pool(document)
     asked = pool.asks_for_devices
+    if pool.reserved:
+        return  # there are no more than were reserved
     user = "" if asked or not pool.may_have_devices else _user(pool, document, snapshot)
     if not asked and not user:
         return

@@ -47,6 +47,9 @@ LABELS_OF_NODES = (
     *POOL_LABELS, *_PRODUCTS, *SPOT_LABELS, *hardware.LABELS, "node.kubernetes.io/instance-type", "topology.kubernetes.io/region",
     "topology.kubernetes.io/zone", "nvidia.com/gpu.memory", "karpenter.k8s.aws/instance-gpu-memory",
 )  # fmt: skip
+# Labels of capacity that is paid for whether it is used or not, and annotations by which autoscalers leave a node alone.
+_COMMITTED = {"karpenter.sh/capacity-type": "reserved", "eks.amazonaws.com/capacityType": "CAPACITY_BLOCK"}
+_KEPT = {"cluster-autoscaler.kubernetes.io/scale-down-disabled": "true", "karpenter.sh/do-not-disrupt": "true"}
 # Resources that count the same chips: the second is another name of the first, the third counts their cores.
 # https://awsdocs-neuron.readthedocs-hosted.com/en/latest/containers/kubernetes-getting-started.html
 _CHIPS, _CHIPS_BEFORE, _CORES = (f"aws.amazon.com/{name}" for name in ("neuron", "neurondevice", "neuroncore"))
@@ -156,6 +159,16 @@ class Node:
     def spot(self) -> bool:
         """The cloud may take it away at any time."""
         return is_spot(self.labels)
+
+    @property
+    def committed(self) -> bool:
+        """It is reserved, and paid for whether it is used or not."""
+        return any(self.labels.get(key) == value for key, value in _COMMITTED.items())
+
+    @property
+    def kept_by(self) -> str:
+        """The annotation by which autoscalers leave it alone, used or not; empty where there is none."""
+        return next((key for key, value in _KEPT.items() if self.annotations.get(key) == value), "")
 
     @property
     def product(self) -> str:

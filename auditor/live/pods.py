@@ -16,8 +16,11 @@ from typing import Any
 from auditor.document import Document, ObjectRef, mapping, sequence
 from auditor.workload import PodTemplate, Workload
 
-__all__ = ["ContainerStatus", "LivePod", "format_minutes", "instant", "live_pod", "minutes_between"]
+__all__ = ["ContainerStatus", "LivePod", "format_minutes", "instant", "live_pod", "minutes_between", "pinned_by"]
 
+# Annotations by which a pod forbids an autoscaler to take its node away, with the value that does.
+# https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md, https://karpenter.sh/docs/concepts/disruption/
+_PINS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
 _OF_A_CONTAINER = ("name", "image", "restartPolicy", "resources")
 
 
@@ -184,6 +187,11 @@ def live_pod(document: Document, root: ObjectRef, claimed: Mapping[str, int] | N
         claimed=claimed or {},
         _asked=_asked(_what_asks(spec)),
     )
+
+
+def pinned_by(annotations: Mapping[str, Any]) -> str:
+    """The annotation by which a pod forbids an autoscaler to take its node away; empty where none does."""
+    return next((key for key, value in _PINS.items() if annotations.get(key) == value), "")
 
 
 def _what_asks(spec: Mapping[str, Any]) -> bytes:

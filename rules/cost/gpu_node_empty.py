@@ -141,16 +141,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.live import LivePod, Node, format_minutes, minutes_between
+from auditor.live import LivePod, Node, format_minutes, minutes_between, pinned_by
 from auditor.rule import COST, Options, Result, Severity, mapping, rule, skip
 from auditor.snapshot import Snapshot
 
-# Annotations by which a pod forbids an autoscaler to take its node away, with the value that does.
-PINS = {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false", "karpenter.sh/do-not-disrupt": "true"}
-# Annotations of nodes, likewise.
-KEPT = {"cluster-autoscaler.kubernetes.io/scale-down-disabled": "true", "karpenter.sh/do-not-disrupt": "true"}
-# Labels of capacity that is paid for whether it is used or not.
-COMMITTED = {"karpenter.sh/capacity-type": "reserved", "eks.amazonaws.com/capacityType": "CAPACITY_BLOCK"}
 NAMED = 3
 NEW_MINUTES = 10  # within which every scheduler has looked at a pod
 
@@ -182,14 +176,13 @@ def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
         return
     what = ", ".join(f"{devices.allocatable} {devices.key}" for devices in usable)
     names = ", ".join(filter(None, (node.product, f"{node.physical_devices} devices" if node.sharing else "")))
-    committed = any(node.labels.get(key) == value for key, value in COMMITTED.items())
     yield node.fault(
         f"has {what}{f' ({names})' if names else ''} that no pod asks for, {format_minutes(age)} after it was created{_because(node)}",
         at="metadata.name",
         remediation="use it or give the commitment up: its capacity is reserved and paid for either way"
-        if committed
+        if node.committed
         else "remove what holds it, and let the autoscaler take it away, or make its pool smaller",
-        severity=Severity.INFO if committed else None,
+        severity=Severity.INFO if node.committed else None,
     )
 
 
@@ -222,10 +215,9 @@ def _unseen(snapshot: Snapshot) -> tuple[LivePod, ...]:
 
 def _because(node: Node) -> str:
     """What keeps an autoscaler from taking the node away, as far as it can be seen."""
-    kept = next((key for key, value in KEPT.items() if node.annotations.get(key) == value), "")
     pinned = [pod for pod in node.pods if _is_pinned(pod)]
-    if kept:
-        return f"; its annotation {kept} keeps it"
+    if node.kept_by:
+        return f"; its annotation {node.kept_by} keeps it"
     if pinned:
         names = ", ".join(f"{pod.ref.namespace}/{pod.ref.name}" for pod in pinned[:NAMED])
         return f"; {names}{' and more' if len(pinned) > NAMED else ''} may not be evicted from it"
@@ -233,5 +225,4 @@ def _because(node: Node) -> str:
 
 
 def _is_pinned(pod: LivePod) -> bool:
-    annotations = mapping(mapping(pod.raw.get("metadata")).get("annotations"))
-    return not pod.by_daemon_set and any(annotations.get(key) == value for key, value in PINS.items())
+    return not pod.by_daemon_set and bool(pinned_by(mapping(mapping(pod.raw.get("metadata")).get("annotations"))))

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from auditor.document import Document, Path, mapping
+from auditor.document import Document, Path, along, mapping
 from auditor.live import LivePod
 from auditor.snapshot import Snapshot
 from auditor.workload import PodTemplate, Workload
@@ -77,17 +77,9 @@ def _labels(what: Workload | PodTemplate | LivePod, snapshot: Snapshot) -> Itera
     yield _labels_of(outermost)
 
 
-def _around(path: Path, raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _around(path: Path, raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Labels of the objects that the pod's template stands in, from the inside out: of the Job in a CronJob, of the CronJob."""
-    node: Any = raw
-    found = [_labels_of(node)]
-    for step in path:
-        try:
-            node = node[step]
-        except (KeyError, IndexError, TypeError):
-            break
-        found.append(_labels_of(node))
-    return found[::-1]
+    return map(_labels_of, reversed(along(raw, path)))
 
 
 def _of_namespace(document: Document, snapshot: Snapshot) -> Iterator[Mapping[str, Any]]:

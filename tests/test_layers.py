@@ -21,7 +21,16 @@ LAYERS = (
     ("auditor.workload",),
     ("auditor.live",),
     ("auditor.snapshot", "auditor.jobs", "auditor.credentials"),
-    ("auditor.exposure", "auditor.rbac", "auditor.placement", "auditor.queues", "auditor.quotas", "auditor.teams", "auditor.scaling"),
+    (
+        "auditor.exposure",
+        "auditor.rbac",
+        "auditor.placement",
+        "auditor.queues",
+        "auditor.quotas",
+        "auditor.teams",
+        "auditor.scaling",
+        "auditor.exporters",
+    ),
     ("auditor.rule", "auditor.redact"),
     ("auditor.suppress", "auditor.config"),
     ("auditor.judge",),
@@ -51,6 +60,7 @@ RULES_MAY_IMPORT = (
     "auditor.teams",
     "auditor.usage",
     "auditor.scaling",
+    "auditor.exporters",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

@@ -1,0 +1,107 @@
+"""Exporters: the pods that turn what accelerators do into metrics, by the maker of the devices.
+
+Sources: https://docs.nvidia.com/datacenter/cloud-native/gpu-telemetry/latest/dcgm-exporter.html (also what GKE, EKS and the GPU operator
+run, under other registries) · https://github.com/ROCm/device-metrics-exporter · https://github.com/amd/amd_smi_exporter ·
+https://github.com/intel/xpumanager · https://docs.habana.ai/en/latest/Orchestration/Prometheus_Metric_Exporter.html ·
+https://awsdocs-neuron.readthedocs-hosted.com/en/latest/tools/index.html (neuron-monitor, neuron-observer) ·
+https://github.com/utkuozdemir/nvidia_gpu_exporter · https://docs.datadoghq.com/gpu_monitoring/ · AKS runs NVIDIA's on the node itself, and
+says so by a label: https://learn.microsoft.com/azure/aks/aks-managed-gpu-nodes
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auditor.accelerators import device
+from auditor.document import mapping, sequence
+from auditor.live import LivePod, Node
+from auditor.workload import Container, PodTemplate
+
+__all__ = ["EXPORTERS", "Exporter", "exporter_of", "exporters_of", "exporters_on", "managed", "vendors"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """A program that exports metrics of accelerators.
+
+    Attributes:
+        name: as people call it.
+        vendor: whose devices it sees, as in `auditor.accelerators.Device`.
+    """
+
+    name: str
+    vendor: str
+
+
+# The first of each vendor is the one to install.
+EXPORTERS: tuple[tuple[Exporter, str], ...] = (
+    (Exporter("dcgm-exporter", "nvidia"), r"dcgm-?exporter"),
+    (Exporter("nvidia_gpu_exporter", "nvidia"), r"nvidia[-_]gpu[-_](prometheus[-_])?exporter|openlit/gpu-collector|otel-gpu-collector"),
+    (Exporter("device-metrics-exporter", "amd"), r"device-metrics-exporter|amd[-_]smi[-_]exporter|amdgpu[-_]exporter"),
+    (Exporter("xpumanager", "intel"), r"xpumanager|xpu-manager|xpumd"),
+    (Exporter("Gaudi's metric exporter", "habana"), r"(gaudi|habana)\S*metrics?-exporter"),
+    (Exporter("neuron-monitor", "aws"), r"neuron-(monitor|observer)"),
+    (Exporter("npu-exporter", "huawei"), r"npu-exporter"),
+)
+_PATTERNS = tuple((exporter, re.compile(pattern, re.IGNORECASE)) for exporter, pattern in EXPORTERS)
+_DATADOG = Exporter("Datadog's agent", "nvidia")
+_DRIVERS = {"gaudi.intel": "habana", "neuron.aws": "aws", "nvidia": "nvidia", "amd": "amd", "intel": "intel"}
+
+
+def exporter_of(image: str, name: str, env: Mapping[str, str] | None = None) -> Exporter | None:
+    """The exporter that a container is.
+
+    Args:
+        image, name: of the container; mirrors rename images, and charts name the container after the program.
+        env: its environment, which alone tells whether an agent for everything looks at GPUs too.
+    """
+    for text in (image.partition("@")[0], name):
+        for exporter, pattern in _PATTERNS:
+            if pattern.search(text):
+                return exporter
+    on = any(key.startswith("DD_GPU_") and value.lower() == "true" for key, value in (env or {}).items())
+    return _DATADOG if on else None
+
+
+def exporters_of(template: PodTemplate) -> Iterator[tuple[Exporter, Container]]:
+    """The exporters among the containers of a template."""
+    for container in template.containers:
+        env = {one.name: one.value for one in container.env if isinstance(one.value, str)}
+        image = container.image
+        found = exporter_of(getattr(image, "text", "") or str(image or ""), container.name, env)
+        if found is not None:
+            yield found, container
+
+
+def exporters_on(node: Node) -> Iterator[tuple[Exporter, LivePod]]:
+    """The exporters that run on a node, or are about to."""
+    for pod in node.pods:
+        for container in map(mapping, sequence(mapping(pod.raw.get("spec")).get("containers"))):
+            found = exporter_of(str(container.get("image") or ""), str(container.get("name") or ""), _environment(container))
+            if found is not None:
+                yield found, pod
+
+
+def managed(node: Node) -> str:
+    """The vendor whose exporter the cloud runs on the node without a pod; empty where none is known."""
+    return "nvidia" if node.labels.get("kubernetes.azure.com/dcgm-exporter") == "enabled" else ""
+
+
+def vendors(node: Node) -> frozenset[str]:
+    """The makers of a node's accelerators for which an exporter is known. GKE itself exports what TPUs do."""
+    known = {exporter.vendor for exporter, _ in EXPORTERS}
+    return frozenset(vendor for one in node.devices if (vendor := _vendor(one.key)) in known)
+
+
+def _vendor(key: str) -> str:
+    """The maker of a device, by its resource name or its DRA driver."""
+    found = device(key)
+    return found.vendor if found else next((vendor for part, vendor in _DRIVERS.items() if part in key), "")
+
+
+def _environment(container: Mapping[str, Any]) -> dict[str, str]:
+    entries = map(mapping, sequence(container.get("env")))
+    return {str(one.get("name")): one["value"] for one in entries if isinstance(one.get("value"), str)}

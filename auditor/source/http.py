@@ -16,9 +16,10 @@ from typing import Any, Self, TypeVar
 
 from auditor.errors import AuditError
 
-__all__ = ["RETRIED", "Again", "Channel", "Response", "Slow", "Wording", "open_pool", "printable", "retry_after"]
+__all__ = ["BROKE", "RETRIED", "Again", "Channel", "Response", "Slow", "Wording", "open_pool", "printable", "retry_after"]
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
+BROKE = "the connection broke"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
 _TRIES = 8
@@ -260,7 +261,7 @@ class Channel:
             return Again("cannot be reached")
         if isinstance(error, exceptions.TimeoutError):
             return Slow("does not answer")
-        return Again("the connection broke")
+        return Again(BROKE)
 
     def _sleep(self, seconds: float, fault: str) -> None:
         if time.monotonic() + seconds > self.deadline:

@@ -120,8 +120,8 @@ class Prometheus:
             "web.config.file": "web.yml",
             "web.external-url": self.url,
             "query.max-samples": options.max_samples,
-            "query.timeout": f"{options.query_timeout:g}s",
-            "query.lookback-delta": f"{options.lookback:g}s",
+            "query.timeout": f"{options.query_timeout * 1000:.0f}ms",
+            "query.lookback-delta": f"{options.lookback * 1000:.0f}ms",
             "log.level": "warn",
         }
         arguments = [f"--{name}={value}" for name, value in flags.items()]

@@ -13,7 +13,8 @@ import json
 import ssl
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -69,6 +70,7 @@ class Text:
     code: int = 200
     content_type: str = "application/json"
     pause: float = 0.0
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 Fault = Status | HangUp | Delay | Html | Cut | Text
@@ -81,6 +83,8 @@ class Seen:
     method: str
     target: str
     fault: Fault | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 class FaultyProxy:
@@ -98,6 +102,7 @@ class FaultyProxy:
         self._tls = tls
         self._lock = threading.Lock()
         self._faults: list[tuple[str, Fault]] = []
+        self._wanted: dict[str, str] = {}
         self.seen: list[Seen] = []
         self.busiest = 0
         self._busy = 0
@@ -131,6 +136,10 @@ class FaultyProxy:
         with self._lock:
             self._faults.extend([(pattern, fault)] * times)
 
+    def require(self, header: str, value: str) -> None:
+        """Let requests without this header, or with another value of it, fail with 401."""
+        self._wanted[header] = value
+
     @property
     def pending(self) -> int:
         """Faults that have not happened yet."""
@@ -142,15 +151,18 @@ class FaultyProxy:
             self._busy += change
             self.busiest = max(self.busiest, self._busy)
 
-    def take(self, method: str, target: str) -> Fault | None:
+    def take(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Fault | None:
         """The fault that is due for this request, which is then done with."""
         with self._lock:
             names = (target.partition("?")[0], target)
             due = next((item for item in self._faults if any(fnmatch.fnmatchcase(name, item[0]) for name in names)), None)
             if due:
                 self._faults.remove(due)
-            self.seen.append(Seen(method, target, due[1] if due else None))
-            return due[1] if due else None
+            fault = due[1] if due else None
+            if any(headers.get(name) != value for name, value in self._wanted.items()):
+                fault = Status(401)
+            self.seen.append(Seen(method, target, fault, headers, body))
+            return fault
 
     def connect(self) -> http.client.HTTPConnection:
         """A new connection to the API server."""
@@ -185,13 +197,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        match self.server.proxy.take(self.command, self.path):
+        match self.server.proxy.take(self.command, self.path, dict(self.headers), body):
             case Status(code, retry_after):
                 self._refuse(code, retry_after)
             case Html(code):
                 self._send(code, {"Content-Type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title><p>Please sign in.</p>\n")
             case Text() as fault:
-                self._send(fault.code, {"Content-Type": fault.content_type}, fault.body.encode(), fault.pause)
+                self._send(fault.code, {"Content-Type": fault.content_type, **dict(fault.headers)}, fault.body.encode(), fault.pause)
             case HangUp() | Cut() as fault:
                 self._pass_on(body, fault)
             case Delay(seconds):

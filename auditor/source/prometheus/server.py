@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from auditor import __version__
 from auditor.errors import AuditError, MetricsError
-from auditor.source.http import RETRIED, Again, Channel, Response, Slow, Wording, printable, retry_after
+from auditor.source.http import BROKE, RETRIED, Again, Channel, Response, Slow, Wording, printable, retry_after
 from auditor.source.prometheus.answers import Sample, TooMuchData, decoded, is_too_much, looks_like, samples_of
 from auditor.source.prometheus.connection import CREDENTIALS, MAX_IN_FLIGHT, Access
 
@@ -153,10 +153,7 @@ class Server(Channel):
         if isinstance(again, Slow):
             return TooMuchData(f"{self.host}: {again.fault}", _SMALLER)
         if not again.status:
-            also = (
-                " and that it wants no certificate of its clients" if self.host.startswith("https:") and not self.access.cert_file else ""
-            )
-            return self.lasting(again, f"check --prometheus, and that it can be reached from here{also}")
+            return self.lasting(again, "check --prometheus, and that it can be reached from here")
         with self._lock:
             self._failures += 1
         if self._failures >= _MOST_FAILURES:
@@ -217,6 +214,8 @@ class Server(Channel):
         again = super()._broken(error)
         if isinstance(again, Slow):
             again.tries = _SLOW_TRIES
+        elif again.fault == BROKE and self.host.startswith("https:") and not self.access.cert_file:
+            again.fault = f"{BROKE}, as it does when clients need a certificate (--prometheus-cert)"  # the TLS alert may get lost
         return again
 
     # -- answers ------------------------------------------------------------------------------------------------------------------------

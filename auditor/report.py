@@ -8,13 +8,33 @@ from dataclasses import dataclass
 
 from auditor import __version__
 from auditor.cost.model import HOURS_OF_A_MONTH, Action, Amount, Basis, CostLine, Costs, Coverage, PriceUse, rounded
+from auditor.cost.shown import (
+    BASES,
+    DIMENSIONS,
+    MEANINGS,
+    WASTE,
+    Figure,
+    Group,
+    Split,
+    as_money,
+    details,
+    figures,
+    groups,
+    oldest_price,
+    percentages,
+    price_mix,
+)
 from auditor.document import NotJudged, Unread
 from auditor.finding import Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing
 from auditor.usage import Category, MissingTime, Point
 
 __all__ = [
+    "BASES",
+    "DIMENSIONS",
     "HOURS_OF_A_MONTH",
+    "MEANINGS",
+    "WASTE",
     "Action",
     "Amount",
     "Basis",
@@ -23,15 +43,25 @@ __all__ = [
     "CostLine",
     "Costs",
     "Coverage",
+    "Figure",
     "Finding",
+    "Group",
     "MissingTime",
     "Point",
     "PriceUse",
     "Report",
     "Severity",
+    "Split",
     "Summary",
     "View",
+    "as_money",
     "counts",
+    "details",
+    "figures",
+    "groups",
+    "oldest_price",
+    "percentages",
+    "price_mix",
     "rounded",
 ]
 

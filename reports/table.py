@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from auditor.report import Finding, Report, Severity, View, counts
+
+from .terminal.costs import CostWriter
+from .terminal.writer import Writer, printable
 
 __all__ = ["render"]
 
@@ -17,61 +19,40 @@ _SHOWN = 5  # so many entries of a kind are named without --verbose
 
 
 def render(report: Report, view: View) -> str:
-    """Findings in groups, then what was not judged, then a summary."""
-    writer = _Writer(view)
+    """Findings in groups, then what was not judged, then costs, then a summary."""
+    writer = _Findings(view)
     lines = [*writer.findings(report)]
     if not view.quiet:
         lines += writer.unread(report)
         lines += writer.not_listed(report)
         lines += writer.not_judged(report)
+    if report.costs is not None:
+        costs = CostWriter(view)
+        lines += [costs.line(report.costs)] if view.quiet else costs.screen(report.costs)
     lines += writer.summary(report)
     return "\n".join(lines) + "\n"
 
 
-def _printable(text: str) -> str:
-    """Text from a manifest made safe for a terminal: control characters and direction overrides are shown as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
-
-
 def _who(finding: Finding) -> str:
-    return _printable(str(finding.object)) if finding.object else "(unreadable)"
+    return printable(str(finding.object)) if finding.object else "(unreadable)"
 
 
 def _place(finding: Finding) -> str:
-    file = _printable(finding.file)
+    file = printable(finding.file)
     if finding.line:
         return f"{file}:{finding.line}:{finding.column}"
-    return _printable(finding.path) if finding.object else file  # a live object has fields, and no lines
+    return printable(finding.path) if finding.object else file  # a live object has fields, and no lines
 
 
 _GROUPS: dict[str, tuple[Callable[[Finding], object], Callable[[Finding], str]]] = {
-    "file": (lambda finding: finding.file, lambda finding: _printable(finding.file)),
+    "file": (lambda finding: finding.file, lambda finding: printable(finding.file)),
     "object": (lambda finding: (str(finding.object), finding.file), _who),
     "rule": (lambda finding: finding.rule, lambda finding: finding.rule),
     "severity": (lambda finding: -finding.severity, lambda finding: str(finding.severity)),
 }
 
 
-class _Writer:
-    def __init__(self, view: View) -> None:
-        self.view = view
-
-    def paint(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.view.colour else text
-
-    def wrapped(self, text: str, indent: int, first: str | None = None) -> list[str]:
-        """Text in the width of the terminal. Long words (paths, images) are kept whole, so that they can be copied."""
-        return textwrap.wrap(
-            _printable(text),
-            self.view.width,
-            initial_indent=" " * indent if first is None else first,
-            subsequent_indent=" " * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-
+class _Findings(Writer):
     def findings(self, report: Report) -> Iterator[str]:
         key, title = _GROUPS[self.view.group_by]
         ordered = sorted(report.findings, key=lambda finding: (key(finding), finding.file, finding.line))
@@ -108,7 +89,7 @@ class _Writer:
         if report.unread:
             yield self.paint(f"Could not be read: {len(report.unread)}", "1;31")
             for entry in report.unread:
-                place = f"{_printable(entry.file)}:{entry.line}" if entry.line else _printable(entry.file)
+                place = f"{printable(entry.file)}:{entry.line}" if entry.line else printable(entry.file)
                 remedy = f"; {entry.remedy}" if entry.remedy and not entry.syntax else ""
                 yield from self.wrapped(f"{place}  {entry.reason}{remedy}", 4, "  ")
             yield ""
@@ -136,9 +117,9 @@ class _Writer:
         entries = [f"{number} {reason}" for reason, number in report.not_judged.items()]
         entries += [f"{number} {reason}" for number, reason in _counted(folder.reason for folder in report.folders)]
         if entries:
-            yield from self.wrapped("Not judged: " + " · ".join(_printable(entry) for entry in entries), 2, "")
+            yield from self.wrapped("Not judged: " + " · ".join(printable(entry) for entry in entries), 2, "")
             if self.view.verbose:
-                yield from (f"  {_printable(folder.file)}  {folder.reason}" for folder in report.folders)
+                yield from (f"  {printable(folder.file)}  {folder.reason}" for folder in report.folders)
         if report.skipped:
             total = sum(entry.count for entry in report.skipped)
             hint = "" if report.cluster else " (--complete says that nothing is missing)"
@@ -160,7 +141,9 @@ class _Writer:
         number = counts(report)
         total = sum(number.values())
         parts = [self.paint(f"{count} {name}", _COLOURS[Severity[name.upper()]]) for name, count in number.items() if count]
-        yield self.paint(f"{total} finding{'s' if total != 1 else ''}", "1") + (f": {', '.join(parts)}" if parts else "")
+        judged = bool(report.rules or total) or report.costs is None
+        if judged:
+            yield self.paint(f"{total} finding{'s' if total != 1 else ''}", "1") + (f": {', '.join(parts)}" if parts else "")
         if self.view.quiet:
             return
         summary = report.summary
@@ -175,7 +158,8 @@ class _Writer:
             scope = f"namespace {cluster.listing.namespace}" if cluster.listing.namespace else f"{cluster.namespaces} namespaces"
             where = f"{scope} of {cluster.listing.server}, {cluster.pods} pods on {cluster.nodes} nodes"
         yield from self.wrapped(f"{summary.objects} objects in {where}, {summary.workloads} workloads, {gpus}", 2, "")
-        yield from self.wrapped(f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}", 2, "")
+        if judged:
+            yield from self.wrapped(f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}", 2, "")
 
 
 def _counted(reasons: Iterable[str]) -> list[tuple[int, str]]:

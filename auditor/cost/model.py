@@ -271,17 +271,25 @@ class Costs:
         return money / self.hours * HOURS_OF_A_MONTH if self.hours else _ZERO
 
 
-def rounded(parts: Sequence[Fraction], places: int = 2) -> list[Decimal]:
+def rounded(parts: Sequence[Fraction], places: int = 2, whole: Decimal | None = None) -> list[Decimal]:
     """Parts for showing, so that they add up to their shown sum: each is rounded down, and what is then missing is given to those that lost
     the most (largest remainder). Parts are not negative.
+
+    Args:
+        parts: what is shown.
+        places: digits after the point.
+        whole: the sum that they have to have, where it is not just their own, rounded: a difference of two rounded sums.
     """
     unit = 10**places
     scaled = [part * unit for part in parts]
-    whole = [part.numerator // part.denominator for part in scaled]
-    missing = _half_up(sum(scaled, _ZERO)) - sum(whole)
-    for index in sorted(range(len(parts)), key=lambda index: (whole[index] - scaled[index], index))[:missing]:
-        whole[index] += 1
-    return [Decimal(number).scaleb(-places) for number in whole]
+    units = [part.numerator // part.denominator for part in scaled]
+    missing = (_half_up(sum(scaled, _ZERO)) if whole is None else int(whole * unit)) - sum(units)
+    order = sorted(range(len(parts)), key=lambda index: (units[index] - scaled[index], index))
+    for index in order[: max(missing, 0)]:
+        units[index] += 1
+    for index in [index for index in reversed(order) if units[index]][: max(-missing, 0)]:
+        units[index] -= 1
+    return [Decimal(number).scaleb(-places) for number in units]
 
 
 def _half_up(value: Fraction) -> int:

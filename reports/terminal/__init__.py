@@ -1,0 +1,1 @@
+"""What the table format consists of."""

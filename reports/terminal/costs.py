@@ -1,0 +1,238 @@
+"""Costs on one screen: what was paid for, what did nothing, whose it is, what to do first, and what that stands on."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from auditor.report import (
+    BASES,
+    DIMENSIONS,
+    MEANINGS,
+    Action,
+    Amount,
+    Category,
+    Costs,
+    Figure,
+    Group,
+    Split,
+    as_money,
+    details,
+    figures,
+    groups,
+    oldest_price,
+    price_mix,
+    rounded,
+)
+
+from .writer import Writer, printable
+
+__all__ = ["CostWriter", "span"]
+
+_COLOURS = {Category.ACTIVE: "32", Category.UNKNOWN: "2", Category.IDLE: "31"}  # the others are yellow
+_GROUPS, _ACTIONS = 3, 5  # so many are named without --verbose
+_NAME, _LABEL, _HOURS, _MONEY, _SHARE, _OWN, _MOSTLY = 17, 21, 10, 16, 9, 11, 12
+_NOBODY = {"workload": "(unallocated)", "team": "(unallocated)", "namespace": "(unallocated)", "pool": "(no pool)", "model": "(unknown)"}
+_WIDE = 100  # from here on, a table has room for one more column
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+class CostWriter(Writer):
+    """Writes costs for one view."""
+
+    def screen(self, costs: Costs) -> Iterator[str]:
+        """All of it, with an empty line at the end."""
+        split = Split.of(costs)
+        yield from self._headline(costs, split)
+        yield ""
+        yield from self._categories(costs, split)
+        yield from self._owners(costs, split)
+        yield from self._actions(costs)
+        yield from self._standing(costs)
+        yield ""
+
+    def line(self, costs: Costs) -> str:
+        """The headline in one line."""
+        split = Split.of(costs)
+        paid, wasted = (_money(costs, figure).strip() for figure in (split.total, split.wasted))
+        return f"{paid} for {split.total.hours:,} device-hours, of which {wasted} ({split.wasted_share} %) for nothing"
+
+    def _headline(self, costs: Costs, split: Split) -> Iterator[str]:
+        title = f"Accelerators, {span(costs)}"
+        yield self.paint(title, "1")
+        yield self.paint(f"{'device-hours':>{_LABEL + _HOURS + 2}}{'money':>{_MONEY - 1}}{'a month':>{_MONEY}}", "2")
+        for label, amount, figure, colour in (
+            ("paid for", costs.total(), split.total, "1"),
+            (f"for nothing ({split.wasted_share} %)", costs.wasted, split.wasted, "1;31"),
+        ):
+            month = figures(costs, [_month(costs, amount)])[0]
+            yield f"  {label:<{_LABEL}}{figure.hours:>{_HOURS},}" + self.paint(
+                f"{_money(costs, figure)}{_money(costs, month)}".rstrip(), colour
+            )
+
+    def _categories(self, costs: Costs, split: Split) -> Iterator[str]:
+        legend = max(len(text) for text in MEANINGS.values()) + 2 if self.view.width >= _WIDE else 0
+        room = min(self.view.width - 2 - _NAME - _HOURS - _MONEY - _SHARE - 2 - legend, 50)
+        head = f"{'device-hours':>{_NAME + _HOURS}}{'money':>{_MONEY - 1}}{'of money' if split.by_money else 'of hours':>{_SHARE + 1}}"
+        yield self.paint(f"  {head}", "2")
+        for category, figure in split.categories.items():
+            drawn = bar(split.shares[category] / 100, room)
+            words = f"{'':<{room - len(drawn)}}  {MEANINGS[category]}" if legend else ""
+            row = f"  {category.value:<{_NAME}}{_columns(costs, figure)}{split.shares[category]:>{_SHARE - 2}} %"
+            yield f"{row}  {self.paint(drawn, _COLOURS.get(category, '33'))}{words}" if drawn or words else row
+            parts = details(costs, category)
+            whole = (figure.hours, figure.money or Decimal())
+            for name, part in zip(parts, figures(costs, list(parts.values()), whole=whole), strict=True):
+                if self.view.verbose or name == "used":
+                    yield self.paint(f"    {printable(name) or '(other)':<{_NAME - 2}}{_columns(costs, part)}".rstrip(), "2")
+        yield ""
+
+    def _owners(self, costs: Costs, split: Split) -> Iterator[str]:
+        """Who wasted most, of teams and workloads; with --verbose all of them, and all other groups."""
+        for dimension in DIMENSIONS if self.view.verbose else ("team", "workload"):
+            found = [group for group in groups(costs, dimension) if group.name or dimension != "workload"]
+            shown = found if self.view.verbose else [group for group in found if group.wasted.hours][:_GROUPS]
+            rest = found[len(shown) :]
+            if not shown or not any(group.wasted.hours for group in found):
+                continue
+            if len(rest) == 1 and rest[0].wasted.hours:
+                shown, rest = found, []
+            rows = [(printable(group.name) or _NOBODY[dimension], group) for group in shown]
+            if any(group.wasted.hours for group in rest):
+                rows.append((more := f"and {len(rest)} more", Group.of(more, rest)))
+            wide = self.view.width >= _WIDE
+            tail = f"{'of its own':>{_OWN}}" + (f"{'paid for':>{_MONEY - 1}}   {'mostly':<{_MOSTLY}}" if wide else "")
+            room = self.view.width - 2 - _HOURS - _MONEY - len(tail)
+            title = {"team": "Whose it is", "workload": "Workloads"}.get(dimension, f"By {dimension}")
+            head = f"{'for nothing: hours':>{room + 2 + _HOURS - len(title)}}{'money':>{_MONEY - 1}} {tail}".rstrip()
+            yield self.paint(title, "1") + self.paint(head, "2")
+            yield from self._rows(costs, rows, split, room, wide=wide)
+            yield ""
+
+    def _rows(self, costs: Costs, rows: Sequence[tuple[str, Group]], split: Split, room: int, *, wide: bool) -> Iterator[str]:
+        wasted = split.wasted_by(costs, [group for _, group in rows])
+        paid = figures(costs, [group.paid for _, group in rows])
+        for (label, group), nothing, whole in zip(rows, wasted, paid, strict=True):
+            numbers = f"{_columns(costs, nothing)}{_own(group):>{_OWN - 2}} %"
+            if wide:
+                numbers += f"{_money(costs, whole)}  {group.mostly.value if group.mostly else ''}"
+            if len(label) > room:
+                yield f"  {label}"
+                label = ""
+            yield f"  {label:<{room}}{numbers}".rstrip()
+
+    def _actions(self, costs: Costs) -> Iterator[str]:
+        if not costs.actions:
+            return
+        title = "What to do first"
+        yield self.paint(title, "1") + self.paint(f"{'saves a month':>{self.view.width - len(title)}}", "2")
+        shown = costs.actions if self.view.verbose else costs.actions[:_ACTIONS]
+        saved = figures(costs, [_saving(action) for action in costs.actions])
+        for number, (action, figure) in enumerate(zip(shown, saved, strict=False), 1):
+            yield from self._action(costs, number, action, figure)
+        if rest := saved[len(shown) :]:
+            money = [figure.money for figure in rest if figure.money is not None]
+            worth = f", worth {as_money(sum(money, Decimal()), costs.currency.code)} a month" if money else ""
+            yield f"    and {len(rest)} more{worth} (--verbose)"
+        if not all(action.cash for action in shown):
+            yield from self.wrapped("capacity: the action frees what is paid for anyway, reserved or owned", 4, "    ")
+        yield ""
+
+    def _action(self, costs: Costs, number: int, action: Action, figure: Figure) -> Iterator[str]:
+        money = f"{as_money(figure.money, costs.currency.code)} {'cash' if action.cash else 'capacity':<8}"
+        first, *more = self.wrapped(action.title, 4, f"{number:>2}. ", len(money) + 2) or [f"{number:>2}."]
+        gap = max(self.view.width - len(first) - len(money), 2)
+        yield self.paint(first, "1") + " " * gap + self.paint(money.rstrip(), "1;32" if action.cash and figure.money else "1")
+        yield from (self.paint(line, "1") for line in more)
+        yield from self.wrapped(f"{action.remedy} (confidence: {action.confidence})", 6, "    → ")
+        if self.view.verbose:
+            yield from (line for text in action.evidence for line in self.wrapped(text, 6, "    · "))
+            if action.query:
+                yield from self.wrapped(action.query, 6, "    ? ")
+
+    def _standing(self, costs: Costs) -> Iterator[str]:
+        """What the amounts stand on."""
+        facts = [f"Basis: {BASES[costs.basis]}"]
+        cover = costs.coverage
+        if cover.telemetry is not None:
+            by = f" by {', '.join(cover.exporters)}" if cover.exporters else ""
+            facts.append(f"{_percent(cover.telemetry)} % of what ran was measured{by}")
+        if cover.capacity < 1:
+            facts.append(f"{_percent(cover.capacity)} % of the window has samples")
+        if mix := price_mix(costs):
+            oldest = oldest_price(costs)
+            words = [f"{name} {share} %" for name, share in mix.items()]
+            facts.append(f"confidence in prices, by hours: {', '.join(words)}" + (f"; the oldest is of {oldest}" if oldest else ""))
+        yield from self.wrapped(" · ".join(facts), 2, "")
+        if costs.currency.code != "USD":
+            rate = f"{float(costs.currency.per_usd):g} {costs.currency.code} for a US dollar"
+            yield from self.wrapped(f"Rate: {rate} {costs.currency.date or ''} {costs.currency.source}".rstrip(), 2, "")
+        if self.view.verbose:
+            yield from self._prices(costs)
+        for missing in costs.missing if self.view.verbose else costs.missing[:_GROUPS]:
+            text = f"Not known: {missing.what}, {missing.start:%d %b %H:%M} – {missing.end:%d %b %H:%M}: {missing.reason}"
+            yield from (self.paint(line, "31") for line in self.wrapped(text, 2, ""))
+        for note in costs.notes if self.view.verbose else costs.notes[:_GROUPS]:
+            yield from self.wrapped(f"Note: {note}", 2, "")
+        left = 0 if self.view.verbose else max(len(costs.missing) - _GROUPS, 0) + max(len(costs.notes) - _GROUPS, 0)
+        if left:
+            yield f"and {left} more (--verbose)"
+
+    def _prices(self, costs: Costs) -> Iterator[str]:
+        for use in costs.prices:
+            (hours,) = rounded([use.hours], 1)
+            rate = (
+                "no price" if use.device_hour is None else f"{as_money(rounded([costs.shown(use.device_hour)], 4)[0], costs.currency.code)}"
+            )
+            parts = [f"{use.what}: {rate} for a device and hour, {hours:,} device-hours"]
+            parts += [part for part in (use.basis, use.source, str(use.date or "")) if part]
+            yield from self.wrapped("; ".join([*parts, *use.notes]), 4, "  ")
+
+
+def span(costs: Costs) -> str:
+    """The window in words: ``18 – 25 Nov 2026 (7 days)``."""
+    start, end = costs.start, costs.end
+    if costs.basis == "now":
+        return f"{start:%d %b %Y %H:%M} UTC, for an hour"
+    days = costs.hours / 24
+    long = f"{days} day{'s' if days != 1 else ''}" if days.denominator == 1 else f"{float(costs.hours):g} hours"
+    shape = "%d %b %Y" if start.time() == end.time() == datetime.time() else "%d %b %Y %H:%M"
+    return f"{start:{shape}} – {end:{shape}} UTC, {long}"
+
+
+def bar(share: Decimal, room: int) -> str:
+    """A part of a whole as block characters, an eighth of a column exact; what is there at all is seen."""
+    eighths = int(share * room * 8)
+    full, part = divmod(max(eighths, 1) if share else 0, 8)
+    return _BLOCKS[8] * full + (_BLOCKS[part] if part else "")
+
+
+def _money(costs: Costs, figure: Figure) -> str:
+    """Money in its column; a plus after it says that hours without a price are not in it."""
+    return f"{as_money(figure.money, costs.currency.code) + ('+' if figure.partial else ' '):>{_MONEY}}"
+
+
+def _columns(costs: Costs, figure: Figure) -> str:
+    return f"{figure.hours:>{_HOURS},}{_money(costs, figure)}"
+
+
+def _own(group: Group) -> Decimal:
+    """How many percent of what it paid for it wasted."""
+    money = bool(group.paid.money) and not group.paid.unpriced
+    part, whole = (group.wasted.money, group.paid.money) if money else (group.wasted.hours, group.paid.hours)
+    return rounded([part * 100 / whole if whole else Fraction()], 0)[0]
+
+
+def _month(costs: Costs, amount: Amount) -> Amount:
+    return Amount(amount.hours, costs.per_month(amount.money), amount.unpriced)
+
+
+def _saving(action: Action) -> Amount:
+    hours = action.amount.hours or Fraction(1)
+    return Amount(hours, action.month or Fraction(), hours if action.month is None else Fraction())
+
+
+def _percent(part: Fraction) -> Decimal:
+    return rounded([part * 100], 0)[0]

@@ -7,18 +7,27 @@ from typing import Any
 
 from auditor.report import Finding, Report, View, counts
 
+from .values import costs
+
 __all__ = ["fields", "render"]
 
 
 def render(report: Report, view: View) -> str:
     """The report as JSON, each entry of a list on a line of its own: easy to compare, and written by the fast encoder."""
-    return "{\n" + ",\n".join(f'  "{name}": {_value(value)}' for name, value in fields(report).items()) + "\n}\n"
+    return _entries(fields(report), "") + "\n"
 
 
-def _value(value: Any) -> str:
+def _entries(values: dict[str, Any], indent: str) -> str:
+    lines = [f'{indent}  "{name}": {_value(value, indent + "  ")}' for name, value in values.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+
+def _value(value: Any, indent: str) -> str:
+    if isinstance(value, dict) and "lines" in value:  # costs: lists of their own
+        return _entries(value, indent)
     if not isinstance(value, list) or not value:
         return json.dumps(value, ensure_ascii=False)
-    return "[\n" + ",\n".join(f"    {json.dumps(entry, ensure_ascii=False)}" for entry in value) + "\n  ]"
+    return "[\n" + ",\n".join(f"{indent}  {json.dumps(entry, ensure_ascii=False)}" for entry in value) + f"\n{indent}]"
 
 
 def fields(report: Report) -> dict[str, Any]:
@@ -49,6 +58,7 @@ def fields(report: Report) -> dict[str, Any]:
         "not_judged": dict(report.not_judged),
         "folders_skipped": [{"file": entry.file, "reason": entry.reason} for entry in report.folders],
         "cluster": _cluster(report),
+        "costs": None if report.costs is None else costs.fields(report.costs),
         "summary": {
             "files": summary.files,
             "files_judged": summary.files_judged,

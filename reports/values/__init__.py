@@ -1,0 +1,1 @@
+"""What the formats for programs consist of."""

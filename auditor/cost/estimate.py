@@ -1,0 +1,456 @@
+"""What manifests could cost, without any cluster: devices × price × hours of a month, for each workload that asks for accelerators.
+
+It is an upper bound for what runs as written: pods that an autoscaler adds make a range, a job counts until its deadline, and what has no
+deadline is not bounded by anything. Nothing here says that any of it is wasted.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+from auditor.accelerators import device, is_accelerator_class
+from auditor.cost.potential import (
+    Change,
+    ChangeLine,
+    DevicePrice,
+    How,
+    Potential,
+    PotentialLine,
+    PotentialPart,
+    Span,
+    Term,
+    TermKind,
+)
+from auditor.cost.prices import USD, Currency, Price, Prices, Subject, model_of
+from auditor.cost.schedule import runs_per_month
+from auditor.cost.selection import Labels, node_labels, subjects
+from auditor.document import Document, Unknown, mapping, sequence
+from auditor.finding import Confidence
+from auditor.jobs import bounds
+from auditor.kinds import PodCount
+from auditor.kinds.paths import number, value_at
+from auditor.queues import KUEUE, queue_names
+from auditor.snapshot import Snapshot, listed
+from auditor.teams import owner_of
+from auditor.workload import AcceleratorRequest, Container, ContainerRole, PodTemplate, Workload
+from auditor.workload.values import integer
+
+__all__ = ["Potential", "PotentialLine", "compare", "estimate"]
+
+_SEVENTHS = re.compile(r"(?:.*[-.])?(?P<sevenths>[1-7])g\.\d+gb.*", re.IGNORECASE)
+_AMD_PARTS = {"dpx": 2, "tpx": 3, "qpx": 4, "cpx": 8}
+_AMD_PART = re.compile(r"amd\.com/(?P<mode>[a-z]+)_nps\d")
+# Cores of a chip: https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/index.html
+_CORES = {"Inferentia": 4, "Inferentia2": 2, "Trainium": 2}
+_CORE = "aws.amazon.com/neuroncore"
+
+# How HAMi and Volcano say which part of a device a container gets: percent of its cores, percent of its memory, memory.
+# https://github.com/Project-HAMi/HAMi/blob/master/docs/config.md
+_HAMI = ("nvidia.com/gpucores", "nvidia.com/gpumem-percentage", "nvidia.com/gpumem")
+_VOLCANO = ("volcano.sh/vgpu-cores", "volcano.sh/vgpu-memory-percentage", "volcano.sh/vgpu-memory")
+_COMPANIONS = {"nvidia.com/gpu": _HAMI, "volcano.sh/vgpu-number": _VOLCANO}
+
+# Labels of nodes whose units are parts of devices: one over so many, or sevenths.
+_BY_NUMBER = ("nvidia.com/gpu.replicas", "cloud.google.com/gke-max-shared-clients-per-gpu")
+_BY_STRATEGY = ("nvidia.com/gpu.sharing-strategy", "cloud.google.com/gke-gpu-sharing-strategy")
+_BY_PARTITION = ("cloud.google.com/gke-gpu-partition-size", "nvidia.com/gpu.product")
+
+_SCHEDULES = {
+    ("batch", "CronJob"): "spec.schedule",
+    ("batch.volcano.sh", "CronJob"): "spec.schedule",
+    ("ray.io", "RayCronJob"): "spec.schedule",
+    ("sparkoperator.k8s.io", "ScheduledSparkApplication"): "spec.schedule",
+    ("argoproj.io", "CronWorkflow"): "spec.schedules|spec.schedule",
+    ("kubeflow.org", "ScheduledWorkflow"): "spec.trigger.cronSchedule.cron",
+}
+# Jobs that are started for as long as there is work.
+_NEVER_DONE = frozenset({("keda.sh", "ScaledJob")})
+# Annotations that keep a workload from running: Kubeflow's notebooks, KServe's services.
+_STOPPED = {"kubeflow-resource-stopped": None, "serving.kserve.io/stop": "true"}
+
+
+def estimate(
+    snapshot: Snapshot,
+    prices: Prices,
+    on: datetime.date,
+    region: str = "",
+    currency: Currency = USD,
+) -> Potential:
+    """What the workloads in view could cost.
+
+    Args:
+        snapshot: what is in view.
+        prices: what devices cost.
+        on: the day of the prices.
+        region: where nodes are of which no manifest says it.
+        currency: in which money is shown.
+    """
+    asking = [workload for workload in snapshot.accelerated_workloads if snapshot.selects(workload.document)]
+    lines = []
+    for workload in asking:
+        if not workload.incomplete:
+            line = _Estimate(workload, snapshot, prices, on, region).line()
+            lines += [line] if line.parts else []
+            workload.release()
+    lines.sort(key=_rank)
+    return Potential(tuple(lines), on, region, currency, templates=sum(workload.incomplete for workload in asking))
+
+
+def _rank(line: PotentialLine) -> tuple[Any, ...]:
+    """The most expensive first: by what is counted, then by the hour, then by devices; then by name."""
+
+    def end(span: Span | None) -> Fraction:
+        return Fraction(-1) if span is None else span.low if span.high is None else span.high
+
+    return (-end(line.counted), -end(line.hour), -end(line.devices), str(line.ref), line.file, line.line, line.ref.group, line.ref.version)
+
+
+class _Estimate:
+    """What is worked out of one workload."""
+
+    def __init__(self, workload: Workload, snapshot: Snapshot, prices: Prices, on: datetime.date, region: str) -> None:
+        self.workload, self.snapshot, self.prices, self.on, self.region = workload, snapshot, prices, on, region
+        self.notes: list[str] = []
+        self.per = ""
+        self.scaler = ""
+
+    def line(self) -> PotentialLine:
+        """All of it."""
+        workload = self.workload
+        parts = tuple(self._parts())
+        owner = owner_of(workload, self.snapshot)
+        term = self._term()
+        return PotentialLine(
+            ref=workload.ref,
+            file=workload.document.file,
+            line=workload.document.line,
+            role=str(workload.role),
+            team=owner[1] if owner else "",
+            parts=parts,
+            term=term,
+            per=self.per,
+            scaler=self.scaler,
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+
+    # -- pods ---------------------------------------------------------------------------------------------------------------------------
+
+    def _parts(self) -> Iterator[PotentialPart]:
+        templates = self.workload.templates
+        for template, count in zip(templates, self._counts(templates), strict=True):
+            asked = list(_asked(template, self.snapshot))
+            if asked:
+                pods = self._pods(count)
+                yield from (self._part(template, key, units, share, pods if each else Span.of(1)) for key, units, share, each in asked)
+
+    def _part(self, template: PodTemplate, key: str, units: int | None, share: Fraction | None, pods: Span) -> PotentialPart:
+        sorts = node_labels(template, self.snapshot, self.prices, key)
+        models, price = self._price(key, sorts, units)
+        part = share if share is None else _share_of_nodes(key, share, sorts, models)
+        if share is not None and part is None:
+            self.notes.append("a unit is a part of a device, and the manifest does not say which")
+        return PotentialPart(template.component, key, models[0] if len(models) == 1 else "", units, part, pods, price)
+
+    def _counts(self, templates: tuple[PodTemplate, ...]) -> list[PodCount]:
+        """Pods of each template, as far as an autoscaler in view moves them."""
+        counts = [template.pods for template in templates]
+        bounds = sorted((_bounds(scaler), f"{scaler.ref.kind}/{scaler.ref.name}") for scaler in self.snapshot.scalers_of(self.workload))
+        if not bounds:
+            return counts
+        if self.workload.spec.get("replicas") == 0 and all("Horizontal" in name for _, name in bounds):
+            self.notes.append("an autoscaler does not move what has 0 replicas")
+            return counts
+        self.scaler = bounds[0][1]
+        lowest = min(low for (low, _), _ in bounds)
+        highest = max(high for (_, high), _ in bounds)
+        low, high = self._replicated(lowest), self._replicated(highest) if highest < _UNBOUNDED else None
+        if len(low) != len(templates):
+            return counts
+        return [PodCount(one.low, high[index].high if high else None) for index, one in enumerate(low)]
+
+    def _replicated(self, replicas: int) -> list[PodCount]:
+        """Pods of each template, if the workload had so many replicas."""
+        document = self.workload.document
+        raw = {**document.raw, "spec": {**self.workload.spec, "replicas": replicas}}
+        return [template.pods for template in Workload(document.rewritten(raw, document.ref, document.comments)).derive()]
+
+    def _pods(self, count: PodCount) -> Span:
+        if count.low is None and count.high is None:
+            self.per = "node" if self.workload.ref.kind == "DaemonSet" else self.per or "pod"
+            return Span.of(1)
+        return Span(Fraction(count.low or 0), None if count.high is None else Fraction(count.high))
+
+    # -- prices -------------------------------------------------------------------------------------------------------------------------
+
+    def _price(self, key: str, sorts: tuple[Labels, ...], units: int | None) -> tuple[tuple[str, ...], DevicePrice | None]:
+        """The models that the nodes would have, and what a device costs there."""
+        known = device(key)
+        wanted = list(subjects(sorts, self.prices, None if known and (known.partition or known.shared) else units, self.region))
+        found = [(subject, price) for subject in wanted if (price := self.prices.of(subject, self.on)) is not None]
+        models = {price.model for _, price in found if price.model} | {
+            model for subject in wanted if (model := model_of(subject.product, subject.memory))
+        }
+        if not found:
+            return tuple(sorted(models)), None
+        if len(found) < len(wanted):
+            self.notes.append(f"{len(wanted) - len(found)} of {len(wanted)} sorts of nodes that would do have no price")
+        found.sort(key=lambda pair: (pair[1].device_hour, _what(*pair)))
+        subject, dearest = found[-1]
+        others = len(found) - 1
+        confidence = min(price.confidence for _, price in found) if len(found) == len(wanted) else Confidence.LOW
+        return tuple(sorted(models)), DevicePrice(
+            what=_what(subject, dearest) + (f" and {others} more" if others else ""),
+            hour=Span(found[0][1].device_hour, dearest.device_hour),
+            basis=dearest.basis,
+            source=dearest.source,
+            date=dearest.date,
+            confidence=confidence,
+            cash=all(price.cash for _, price in found),
+            notes=dearest.notes,
+        )
+
+    # -- time ---------------------------------------------------------------------------------------------------------------------------
+
+    def _term(self) -> Term:
+        workload = self.workload
+        who = (workload.ref.group, workload.ref.kind)
+        suspended = self._suspended()
+        if who in _NEVER_DONE:
+            return Term(suspended=suspended)
+        if who == ("", "Pod"):
+            if workload.spec.get("restartPolicy") not in ("Never", "OnFailure"):
+                return Term()
+            return Term(TermKind.RUN, self._hours(integer(workload.spec.get("activeDeadlineSeconds"))))
+        if not workload.job:
+            return Term(suspended=suspended)
+        hours = self._run()
+        if who not in _SCHEDULES:
+            return Term(TermKind.RUN, hours, suspended=suspended)
+        policy = workload.spec.get("concurrencyPolicy", "Allow")
+        return Term(TermKind.SCHEDULE, hours, self._runs(_SCHEDULES[who]), policy not in ("Forbid", "Replace"), suspended)
+
+    def _run(self) -> Fraction | None:
+        """Hours of one run at most."""
+        found = bounds(self.workload)
+        hours = self._hours(found.deadline_seconds.effective if found else None)
+        if self.workload.ref.kind in ("RayJob", "RayCronJob") and found is not None and hours is not None:
+            if found.cleanup != "shutdownAfterJobFinishes":
+                self.notes.append("its cluster stays when the job has ended, until somebody deletes it (shutdownAfterJobFinishes)")
+                return None
+            stays = found.ttl_seconds.effective
+            hours += Fraction(stays, 3600) if isinstance(stays, int) else 0
+        return hours
+
+    def _hours(self, seconds: Any) -> Fraction | None:
+        if isinstance(seconds, Unknown):
+            self.notes.append("its deadline is not known")
+            return None
+        return None if seconds is None or seconds < 0 else Fraction(seconds) / 3600
+
+    def _runs(self, field: str) -> Fraction | None:
+        value = value_at(self.workload.raw, field)
+        found = [runs_per_month(one) for one in ([value] if isinstance(value, str) else sequence(value)) if isinstance(one, str)]
+        known = [runs for runs in found if runs is not None]
+        if not found or len(known) < len(found):
+            self.notes.append("its schedule cannot be read")
+            return None
+        return sum(known, Fraction(0))
+
+    def _suspended(self) -> bool:
+        """Whether nothing of it runs now. What a queue suspends it also resumes."""
+        notes = self.workload.annotations
+        if any(key in notes and wanted in (None, notes[key]) for key, wanted in _STOPPED.items()):
+            return True
+        if not self.workload.suspended:
+            return False
+        if any(name.group == KUEUE for name in queue_names(self.workload)):
+            self.notes.append("a queue decides when it starts")
+            return False
+        return True
+
+
+# -- what a pod asks for ------------------------------------------------------------------------------------------------------------------
+
+
+def _asked(template: PodTemplate, snapshot: Snapshot) -> Iterator[tuple[str, int | None, Fraction | None, bool]]:
+    """Devices of one pod: resource name, units, devices behind a unit, and whether each pod has its own. None is unknown."""
+    requests: dict[str, list[tuple[Container, AcceleratorRequest]]] = {}
+    for container in template.containers:
+        for request in container.accelerators:
+            if container.role is not ContainerRole.EPHEMERAL:
+                requests.setdefault(request.key, []).append((container, request))
+    for key, found in sorted(requests.items()):
+        units = template.accelerators.get(key)
+        if any(request.count is None for _, request in found):
+            yield key, None, None, True
+        elif units:
+            yield key, units, _share_of_unit(key, found), True
+    if not requests and template.has_accelerator_fraction:
+        yield "nvidia.com/gpu", *_fraction(template.annotations), True
+    yield from _claimed(template, snapshot)
+
+
+def _share_of_unit(key: str, found: list[tuple[Container, AcceleratorRequest]]) -> Fraction | None:
+    """Devices behind one unit of a resource, by its name and by what goes along with it; None where they do not tell."""
+    known = device(key)
+    shares = {_share_of_container(container, key) for container, _ in found if key in _COMPANIONS} - {Fraction(1)}
+    if shares:  # where containers of one pod have different shares, the largest
+        return None if None in shares else max(share for share in shares if share is not None)
+    if known is None or known.shared:
+        return None
+    if not known.partition:
+        return Fraction(1)
+    sevenths, amd = _SEVENTHS.fullmatch(key), _AMD_PART.fullmatch(key)
+    if sevenths:
+        return Fraction(int(sevenths["sevenths"]), 7)
+    return Fraction(1, _AMD_PARTS[amd["mode"]]) if amd and amd["mode"] in _AMD_PARTS else None
+
+
+def _share_of_container(container: Container, key: str) -> Fraction | None:
+    """The part of a device that HAMi or Volcano gives a container; 1 where it asks for whole ones, None where it cannot be known."""
+    cores, percent, memory = (container.effective_request(name) for name in _COMPANIONS[key])
+    if cores is None and percent is None and memory is None:
+        return Fraction(1) if key == "nvidia.com/gpu" else None
+    for part in (cores, percent):
+        if isinstance(part, Fraction) and 0 < part <= 100:
+            return Fraction(part) / 100
+    return None
+
+
+def _fraction(annotations: Mapping[str, Any]) -> tuple[int | None, Fraction | None]:
+    """The units of a pod that asks for a part of a GPU by annotation, and the part."""
+    share = annotations.get("gpu-fraction")
+    several = number(annotations, "gpu-fraction-num-devices", default=1)
+    if not isinstance(share, str | int) or not re.fullmatch(r"(0?\.\d{1,9}|1(\.0{1,9})?)", str(share)):
+        return several, None
+    return several, Fraction(str(share))
+
+
+def _claimed(template: PodTemplate, snapshot: Snapshot) -> Iterator[tuple[str, int | None, Fraction | None, bool]]:
+    """Devices that the pod claims by dynamic resource allocation, as far as they are in view. A named claim is one for all pods."""
+    document = template.workload.document
+    counted: Counter[tuple[str, bool]] = Counter()
+    unknown: set[tuple[str, bool]] = set()
+    for claim in template.resource_claims:
+        source = {**mapping(claim.get("source")), **claim}
+        for kind, field, path, each in (
+            ("ResourceClaimTemplate", "resourceClaimTemplateName", ("spec", "spec", "devices", "requests"), True),
+            ("ResourceClaim", "resourceClaimName", ("spec", "devices", "requests"), False),
+        ):
+            name = source.get(field)
+            found = snapshot.get(kind, name, document, "resource.k8s.io") if isinstance(name, str) else None
+            for request in listed(found, *path) if found else ():
+                exact = mapping(next(iter(sequence(request.get("firstAvailable"))), None) or request.get("exactly") or request)
+                who = exact.get("deviceClassName")
+                if isinstance(who, str) and is_accelerator_class(who):
+                    count = None if exact.get("allocationMode") == "All" else number(exact, "count", default=1)
+                    counted[who, each] += count or 0
+                    unknown |= {(who, each)} if count is None else set()
+    for who, each in sorted(counted):
+        yield who, None if (who, each) in unknown else counted[who, each], None if "mig" in who.split(".") else Fraction(1), each
+
+
+def _share_of_nodes(key: str, share: Fraction, sorts: tuple[Labels, ...], models: tuple[str, ...]) -> Fraction | None:
+    """Devices behind one unit, given the nodes that the pod chooses; None where they hold shares of unknown size."""
+    known = device(key)
+    if key == _CORE:
+        cores = {_CORES.get(model) for model in models}
+        only = cores.pop() if len(cores) == 1 else None
+        return Fraction(1, only) if only else None
+    if known is None or known.partition or share != 1:
+        return share
+    found = {_share_of_node(labels) for labels in sorts}
+    return found.pop() if len(found) == 1 else None
+
+
+def _share_of_node(labels: Labels) -> Fraction | None:
+    sevenths = next((found for key in _BY_PARTITION if (found := _SEVENTHS.fullmatch(labels.get(key, "")))), None)
+    share = Fraction(int(sevenths["sevenths"]), 7) if sevenths else Fraction(1)
+    text = next((labels[key] for key in _BY_NUMBER if labels.get(key)), "")
+    if text.isascii() and text.isdigit() and int(text[:6]) > 0:
+        return share / int(text[:6])
+    shared = any(labels.get(key, "none") != "none" for key in _BY_STRATEGY) or labels.get("nvidia.com/gpu.product", "").endswith("-SHARED")
+    return None if shared else share
+
+
+def _what(subject: Subject, price: Price) -> str:
+    parts = (subject.instance_type or price.model or subject.product, subject.region, price.capacity_type)
+    return ", ".join(part for part in parts if part)
+
+
+# -- autoscalers --------------------------------------------------------------------------------------------------------------------------
+
+_UNBOUNDED = 2**31
+
+
+def _bounds(scaler: Document) -> tuple[int, int]:
+    """Between how many replicas an autoscaler moves: as written, else by its defaults.
+
+    Sources: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/ ·
+    https://keda.sh/docs/latest/reference/scaledobject-spec/
+    """
+    raw = scaler.raw
+    if scaler.ref.group == "autoscaling":
+        low, high = number(raw, "spec.minReplicas", default=1), number(raw, "spec.maxReplicas")
+    else:
+        paused = number(raw, 'metadata.annotations["autoscaling.keda.sh/paused-replicas"]')
+        if paused is not None:
+            return paused, paused
+        low, high = number(raw, "spec.minReplicaCount", default=0), number(raw, "spec.maxReplicaCount", default=100)
+        idle = number(raw, "spec.idleReplicaCount")
+        low = low if idle is None or low is None else min(low, idle)
+    return low or 0, _UNBOUNDED if high is None else max(high, low or 0)
+
+
+# -- two versions -------------------------------------------------------------------------------------------------------------------------
+
+
+def compare(before: Iterable[PotentialLine], after: Iterable[PotentialLine], base: str, commit: str, notes: tuple[str, ...] = ()) -> Change:
+    """What differs between two versions. Workloads are the same by kind, namespace and name; of several such, those in the same file."""
+    old, new = _by_name(before), _by_name(after)
+    lines: list[ChangeLine] = []
+    for key in sorted({*old, *new}):
+        lines += _pairs(old.get(key, []), new.get(key, []))
+    lines.sort(key=_rank_of_change)
+    return Change(base, commit, tuple(lines), notes)
+
+
+def _by_name(lines: Iterable[PotentialLine]) -> dict[tuple[str, ...], list[PotentialLine]]:
+    found: dict[tuple[str, ...], list[PotentialLine]] = {}
+    for line in sorted(lines, key=lambda line: (line.file, line.line)):
+        found.setdefault((line.ref.group, line.ref.kind, line.ref.namespace, line.ref.name), []).append(line)
+    return found
+
+
+def _pairs(old: list[PotentialLine], new: list[PotentialLine]) -> Iterator[ChangeLine]:
+    here: list[PotentialLine] = []
+    gone = list(old)
+    for line in new:
+        same = next((other for other in gone if other.file == line.file), None)
+        if same is None:
+            here.append(line)
+            continue
+        gone.remove(same)
+        yield from _changed(same, line)
+    for one, other in zip(gone, here, strict=False):
+        yield from _changed(one, other)
+    yield from (ChangeLine(How.REMOVED, line, None) for line in gone[len(here) :])
+    yield from (ChangeLine(How.ADDED, None, line) for line in here[len(gone) :])
+
+
+def _changed(before: PotentialLine, after: PotentialLine) -> Iterator[ChangeLine]:
+    """A pair, where what it could cost differs."""
+    if (before.parts, before.term, before.per) != (after.parts, after.term, after.per):
+        yield ChangeLine(How.CHANGED, before, after)
+
+
+def _rank_of_change(change: ChangeLine) -> tuple[Any, ...]:
+    month = change.month
+    amount = month.low if month is not None and month.high is None else month.high if month is not None else None
+    line = change.line
+    return (amount is None, -(amount or Fraction(0)), str(line.ref), line.file, line.line)

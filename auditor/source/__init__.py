@@ -1,4 +1,4 @@
-"""Where objects come from. `read_paths` reads files, directories and standard input."""
+"""Where objects come from. `read_paths` reads files, directories and standard input; `auditor.source.revision` what git holds of them."""
 
 # ruff: noqa: PTH109, PTH117, PTH118
 # pathlib takes several times as long for what is done here for every file of a tree.
@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.document import Document, NotJudged, Unread
 from auditor.processes import mapped, pool, without_collector
 from auditor.source import classify
-from auditor.source.files import find, read_file, read_stdin
+from auditor.source.files import find, read_bytes, read_file, read_stdin
 from auditor.source.kustomize import Kustomization, images_by_file
 from auditor.source.text import Item
 
-__all__ = ["Reading", "read_paths"]
+__all__ = ["Reading", "read_contents", "read_paths"]
 
 # From how many files on a second process pays: starting one costs about 20 ms, a file about 0.2 ms.
 _PARALLEL_FROM = 300
@@ -99,6 +99,27 @@ def read_paths(
         if progress:
             progress(done, len(found.files))
     return _assemble(held, found.folders)
+
+
+def read_contents(files: Sequence[tuple[str, bytes]], others: Iterable[Item] = (), *, jobs: int = 1) -> Reading:
+    """Read files whose content somebody else has fetched, as if they stood where their names say.
+
+    Args:
+        files: their names, as they are shown, and their contents.
+        others: what can be said of other files, one each.
+        jobs: how many processes may read; 0 for one for each core.
+    """
+    executor = pool(jobs) if jobs != 1 and len(files) >= _PARALLEL_FROM else None
+    held: list[list[Item]] = [[item] for item in others]
+    for batch in mapped(_read_contents, [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)], executor):
+        held += batch
+    return _assemble(held, [])
+
+
+def _read_contents(files: Sequence[tuple[str, bytes]]) -> list[list[Item]]:
+    """Read some contents."""
+    with without_collector():
+        return [read_bytes(content, name) for name, content in files]
 
 
 def _read_batch(files: list[str]) -> list[list[Item]]:

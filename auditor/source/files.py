@@ -17,7 +17,7 @@ from auditor.source import classify
 from auditor.source.markdown import read_markdown
 from auditor.source.text import Item, read_text
 
-__all__ = ["MAX_BYTES", "STDIN", "Found", "decode", "find", "read_bytes", "read_file", "read_stdin", "shown"]
+__all__ = ["MAX_BYTES", "STDIN", "Found", "decode", "find", "is_read", "read_bytes", "read_file", "read_stdin", "shown", "too_large"]
 
 STDIN = "<stdin>"
 
@@ -161,6 +161,12 @@ class _Walk:
         (self.found.folders if folder else self.found.items).append(NotJudged(shown(path), 0, reason))
 
 
+def is_read(path: str) -> bool:
+    """Whether a file is read, by its path below a directory that was asked for: a manifest, in folders that are entered."""
+    *folders, name = path.split("/")
+    return _is_manifest(name) and _SKIPPED_FOLDERS.isdisjoint(folders)
+
+
 def _is_manifest(name: str) -> bool:
     return name.endswith(_MANIFESTS) or classify.is_kustomization_file(name)
 
@@ -185,7 +191,7 @@ def read_file(file: str) -> list[Item]:
         if not stat.S_ISREG(mode.st_mode):
             return [_not_regular(file)]
         if mode.st_size > MAX_BYTES:
-            return [_too_large(shown(file), f"{mode.st_size / 1024 / 1024:.1f} MiB")]
+            return [too_large(shown(file), f"{mode.st_size / 1024 / 1024:.1f} MiB")]
         with open(file, "rb") as opened:
             content = opened.read()
     except OSError as error:
@@ -204,7 +210,8 @@ def read_stdin() -> list[Item]:
     return read_bytes(content, STDIN)
 
 
-def _too_large(file: str, size: str) -> Unread:
+def too_large(file: str, size: str) -> Unread:
+    """What is said of a file that is larger than `MAX_BYTES`."""
     limit = MAX_BYTES // 1024 // 1024
     return Unread(file, 0, f"has {size}; more than {limit} MiB are not read", remedy="split it into several")
 
@@ -221,7 +228,7 @@ def read_bytes(content: bytes, file: str) -> list[Item]:
 def decode(content: bytes, file: str) -> str | Unread:
     """The content of a file as text, or why it is none."""
     if len(content) > MAX_BYTES:
-        return _too_large(file, "too many bytes" if file == STDIN else f"{len(content) / 1024 / 1024:.1f} MiB")
+        return too_large(file, "too many bytes" if file == STDIN else f"{len(content) / 1024 / 1024:.1f} MiB")
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
-import ssl
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from auditor.errors import AuditError
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["BROKE", "RETRIED", "Again", "Channel", "Response", "Slow", "Wording", "open_pool", "printable", "retry_after"]
 
@@ -271,12 +273,13 @@ class Channel:
         self._go_on()
 
 
-def open_pool(scheme: str, host: str, context: ssl.SSLContext, size: int) -> Any:
+def open_pool(scheme: str, host: str, context: SSLContext, size: int) -> Any:
     """urllib3's pool manager for one server, through the proxy that the environment names for it (``HTTPS_PROXY``, ``NO_PROXY`` …).
 
     Raises:
         ValueError: the address of the proxy is none.
     """
+    import ssl
     import urllib.request
 
     import urllib3

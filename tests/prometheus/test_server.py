@@ -413,9 +413,9 @@ def test_an_answer_that_trickles_in_does_not_outlive_the_deadline(running: Prome
 
 
 def test_secrets_that_a_server_repeats(running: Prometheus, proxy: FaultyProxy) -> None:
-    echo = '{"status":"error","errorType":"bad_data","error":"Authorization: Bearer geheim, X-Key: geheim-too"}'
+    echo = '{"status":"error","errorType":"bad_data","error":"Authorization: Bearer geheim, X-Key: geheim-geheim"}'
     proxy.fail(QUERY, Text(echo, 400))
-    environment = {"PROMETHEUS_TOKEN": "geheim", "PROMETHEUS_HEADERS": "X-Key: geheim-too"}
+    environment = {"PROMETHEUS_TOKEN": "geheim", "PROMETHEUS_HEADERS": "X-Key: geheim-geheim"}
     assert "Authorization: Bearer …, X-Key: …" in str(error_of(proxy.url, environment=environment))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import re
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ __all__ = ["CREDENTIALS", "MAX_IN_FLIGHT", "Access", "access"]
 # COST.md 4.5: an audit is a guest, and this many at a time already keep a server of two cores busy.
 MAX_IN_FLIGHT = 4
 CREDENTIALS = "PROMETHEUS_TOKEN or PROMETHEUS_TOKEN_FILE, or PROMETHEUS_USERNAME and PROMETHEUS_PASSWORD"
+_KEY_LENGTH = 12
 _LIKE = "write it like http://prometheus.monitoring:9090"
 _HEADERS = "write a line for each, such as `X-Scope-OrgID: team-a`"
 _PAGES = re.compile(r"/(?:api/v1(?:/query)?|graph|query)?/*$")  # what people copy from a browser or a manual
@@ -66,9 +66,10 @@ class Access:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no message may hold, the longest first."""
+        """What no message may hold, the longest first. A short value of a header is a tenant, and may well be a word of the message."""
         basic = self.authorization.partition(" ")[2]
-        return tuple(sorted({self.token, self.password, basic, *self.headers.values()} - {""}, key=len, reverse=True))
+        keys = {value for value in self.headers.values() if len(value) >= _KEY_LENGTH}
+        return tuple(sorted({self.token, self.password, basic, *keys} - {""}, key=len, reverse=True))
 
     def pool(self) -> Any:
         """urllib3's pool manager.
@@ -76,6 +77,8 @@ class Access:
         Raises:
             UsageError: a certificate, a key or the proxy cannot be used.
         """
+        import ssl
+
         what = f"--prometheus-ca {self.ca_file}"
         try:
             context = ssl.create_default_context(cafile=self.ca_file)

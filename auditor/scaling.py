@@ -28,7 +28,7 @@ __all__ = ["KSERVE", "Mode", "deployment_mode", "floor_of", "only_pod_resources"
 
 KSERVE = "serving.kserve.io"
 _RESOURCES = ("cpu", "memory")
-_WITHOUT_PODS = ("Object", "External")
+_WITHOUT_PODS, _OF_PODS = ("Object", "External"), ("Resource", "ContainerResource", "Pods")
 
 
 class Mode(StrEnum):
@@ -89,9 +89,10 @@ def sees_zero(scaler: Document) -> bool | None:
     metrics = spec.get("metrics")
     if metrics is None:  # CPU; before v2 others stood in an annotation
         return None if _has_old_metrics(scaler) else False
-    if not isinstance(metrics, list) or not all(isinstance(mapping(entry).get("type"), str) for entry in metrics):
-        return None
-    return any(mapping(entry).get("type") in _WITHOUT_PODS for entry in metrics)
+    kinds = [mapping(entry).get("type") for entry in metrics] if isinstance(metrics, list) else [None]
+    if any(kind in _WITHOUT_PODS for kind in kinds):
+        return True
+    return False if all(kind in _OF_PODS for kind in kinds) else None
 
 
 def _has_old_metrics(scaler: Document) -> bool:

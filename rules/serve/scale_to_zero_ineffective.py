@@ -281,7 +281,7 @@ def _inference_service(document: Document, snapshot: Snapshot) -> Iterator[Resul
         if mode is None:
             yield skip("the deployment mode of an InferenceService that asks for zero pods: its status, or inferenceservice-config")
         elif mode is Mode.STANDARD and annotations.get(f"{KSERVE}/autoscalerClass", "hpa") == "hpa":
-            said = f"{KSERVE}/deploymentMode" in workload.annotations
+            said = f"{KSERVE}/deploymentMode" in workload.annotations or "deploymentMode" in mapping(workload.raw.get("status"))
             yield _fault(
                 document, snapshot, template, (*template.path, "minReplicas"),
                 "minReplicas 0 becomes 1 in Standard mode, whose HorizontalPodAutoscaler keeps the last pod",

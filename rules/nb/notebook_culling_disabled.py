@@ -263,6 +263,7 @@ CONTROLLER = re.compile(r"(kf-)?notebook-controller")
 STOPPED = "kubeflow-resource-stopped"
 WRITTEN = "notebooks.kubeflow.org/last-activity"
 WAITED = 30  # minutes that a notebook ran: the culler writes within two
+BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 REMEDY = f'set {SWITCH} to "true", and CULL_IDLE_TIME to the minutes that a notebook may do nothing'
 
 # JupyterHub: where its chart keeps the values that it was given, and what says that they are of this chart.
@@ -320,7 +321,8 @@ def _of_kubeflow(container: Container, snapshot: Snapshot) -> Iterator[Result]:
     count = f"{len(notebooks)} notebook{'s' if len(notebooks) > 1 else ''} in view, {who}"
     severity = None if accelerated else Severity.LOW
     if not isinstance(value, Unknown):
-        said = f"is {value}, which is not the string true" if value else "is not set, and off by default"
+        shown = f'"{value}"' if value.lower() in BOOLEANS else "something else"  # values of variables are not for reports
+        said = f'is {shown}, not "true"' if value else "is not set, and off by default"
         yield container.fault(f"{SWITCH} {said}: nothing stops idle notebooks ({count})", at=_place(container), remediation=REMEDY,
                               severity=severity)  # fmt: skip
     elif _untouched(notebooks, snapshot):

@@ -249,12 +249,13 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Result]:
     if (document.ref.group, document.ref.kind) in (("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")):
         yield from _scaler(document, snapshot)
         return
-    workload = snapshot.workload_of(document)
+    is_ray, is_development = document.ref.group == "ray.io" and document.ref.kind in RAY, is_development_namespace(document.ref.namespace)
+    workload = snapshot.workload_of(document) if is_ray or is_development else None
     if workload is None or workload.incomplete or workload.suspended or workload.metadata.get("ownerReferences"):
         return
-    if document.ref.group == "ray.io" and document.ref.kind in RAY:
+    if is_ray:
         yield from _ray(workload)
-    if is_development_namespace(document.ref.namespace) and not snapshot.scalers_of(workload):
+    if is_development and not snapshot.scalers_of(workload):
         yield from _workload_in_development(workload, snapshot)
 
 

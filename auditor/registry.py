@@ -65,7 +65,10 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 # Parts of the model that hold tables by which rules judge.
-_TABLES = ("auditor.rules.", "auditor.rbac", "auditor.exposure", "auditor.live", "auditor.placement", "auditor.queues", "auditor.quotas")
+_TABLES = (
+    "auditor.rules.", "auditor.rbac", "auditor.exposure", "auditor.live", "auditor.placement", "auditor.queues", "auditor.quotas",
+    "auditor.teams", "auditor.exporters",
+)  # fmt: skip
 
 
 def judging_modules() -> list[ModuleType]:

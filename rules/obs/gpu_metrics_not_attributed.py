@@ -178,6 +178,7 @@ from auditor.workload import Container, Workload
 DCGM = "dcgm-exporter"
 OLD = re.compile(r":v?1\.")
 ALLOWED = re.compile(r"([\w*]+)=\[")
+PROFILING = "DCGM_FI_PROF_"
 COUNTER = re.compile(r"^[ \t]*(DCGM_\w+)", re.MULTILINE)
 VIRTUAL, VIRTUAL_FLAG = "KUBERNETES_VIRTUAL_GPUS", "--kubernetes-virtual-gpus"
 SHARED = ("time-slicing", "mps")
@@ -260,7 +261,7 @@ def _of_counters(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
         if found is None or not isinstance(text, str):
             continue
         counters = COUNTER.findall(text)
-        if counters and not any(counter.startswith("DCGM_FI_PROF_") for counter in counters):
+        if counters and not any(counter.startswith(PROFILING) for counter in counters):
             yield Fault(
                 found,
                 ("data", name),

@@ -5,8 +5,9 @@ workload itself); then its namespace, whose annotations count too: Kubeflow writ
 
 Sources: https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/ ·
 https://www.finops.org/wg/calculating-container-costs/ ·
-https://kueue.sigs.k8s.io/docs/tasks/run/jobs/ · ``createNamespace`` in
-https://github.com/kubeflow/kubeflow/blob/v1.9.2/components/profile-controller/controllers/profile_controller.go
+https://kueue.sigs.k8s.io/docs/tasks/run/jobs/ · ``Reconcile`` in
+https://github.com/kubeflow/kubeflow/blob/v1.9.2/components/profile-controller/controllers/profile_controller.go and the
+``namespace-labels.yaml`` that it reads.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ __all__ = ["OWNER_KEYS", "namespace_of", "owner_of", "owner_of_namespace"]
 # Labels that name an owner, the best first. One without a prefix stands for itself under any prefix of the user's, too: `example.com/team`.
 OWNER_KEYS = ("team", "owner", "project", "cost-center", "app.kubernetes.io/part-of", "kueue.x-k8s.io/queue-name")
 
+# What controllers write on everybody's namespace names nobody.
+_NOBODY = frozenset({("app.kubernetes.io/part-of", "kubeflow-profile")})
 _OF_KUBERNETES = re.compile(r"([\w-]+\.)*(kubernetes|k8s)\.io")
 
 
@@ -103,7 +106,8 @@ def _named(labels: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[str, str] 
     for key in keys:
         for label in (key, *sorted(_prefixed(labels, key))):
             value = labels.get(label)
-            if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+            named = isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip()
+            if named and (label, value) not in _NOBODY:
                 return label, str(value)
     return None
 

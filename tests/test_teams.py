@@ -137,3 +137,9 @@ def test_files_that_name_no_namespace_live_in_the_only_one_beside_them() -> None
     assert owner_of(snapshot.workloads[0], snapshot) == ("team", "x")
     snapshot = read(pod + one + one.replace("name: a", "name: b"))
     assert owner_of(snapshot.workloads[0], snapshot) is None
+
+
+def test_what_kubeflow_writes_on_every_namespace_of_a_profile_is_no_owner() -> None:
+    profile = {"namespace": "app.kubernetes.io/part-of: kubeflow-profile", "annotation": "owner: jane@example.com"}
+    snapshot = read(CRON_JOB % {**NONE, **profile})
+    assert owner_of(snapshot.workloads[0], snapshot) == ("owner", "jane@example.com")

@@ -169,6 +169,7 @@ from auditor.workload import Workload
 AWS = re.compile(r"aws://(?!.*sagemaker).+")
 AUTOSCALER = re.compile(r"autoscaler|karpenter|castai|cast\.ai|spotinst|spot\.io|ocean-controller|escalator", re.IGNORECASE)
 ENDS = (Role.TRAINING, Role.BATCH, Role.PIPELINE)
+PINNED = (b"safe-to-evict", b"do-not-disrupt")
 NAMED = 3
 
 
@@ -186,7 +187,8 @@ def check(snapshot: Snapshot) -> Iterator[Result]:
         yield from _of_node_pool(document, has_devices=document.ref.name in with_devices)
     yield from _of_kept_nodes(nodes)
     for workload in snapshot.accelerated_workloads:
-        yield from _of_workload(workload)
+        if any(word in workload.document.blob for word in PINNED):  # before it is derived: there may be thousands
+            yield from _of_workload(workload)
     yield from _without_autoscaler(nodes, snapshot)
 
 

@@ -8,22 +8,8 @@ from dataclasses import dataclass
 
 from auditor import __version__
 from auditor.cost.model import HOURS_OF_A_MONTH, Action, Amount, Basis, CostLine, Costs, Coverage, PriceUse, rounded
-from auditor.cost.shown import (
-    BASES,
-    DIMENSIONS,
-    MEANINGS,
-    WASTE,
-    Figure,
-    Group,
-    Split,
-    as_money,
-    details,
-    figures,
-    groups,
-    oldest_price,
-    percentages,
-    price_mix,
-)
+from auditor.cost.shown import DIMENSIONS, WASTE, Figure, Group, Split, details, figures, groups, percentages
+from auditor.cost.words import BASES, MEANINGS, as_money, gap, oldest_price, price_mix, span, standing
 from auditor.document import NotJudged, Unread
 from auditor.finding import Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing
@@ -58,11 +44,15 @@ __all__ = [
     "counts",
     "details",
     "figures",
+    "gap",
     "groups",
     "oldest_price",
     "percentages",
     "price_mix",
+    "printable",
     "rounded",
+    "span",
+    "standing",
 ]
 
 
@@ -179,3 +169,10 @@ def counts(report: Report) -> dict[str, int]:
     """Findings by severity, the worst first; all severities are there."""
     number = Counter(finding.severity for finding in report.findings)
     return {str(severity): number[severity] for severity in sorted(Severity, reverse=True)}
+
+
+def printable(text: str) -> str:
+    """Text from a manifest made safe to print: control characters and direction overrides are shown as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c in "\n\t" else f"\\u{ord(c):04x}" for c in text)

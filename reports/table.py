@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from auditor.report import Finding, Report, Severity, View, counts
+from auditor.report import Finding, Report, Severity, View, counts, printable
 
 from .terminal.costs import CostWriter
-from .terminal.writer import Writer, printable
+from .terminal.writer import Writer
 
 __all__ = ["render"]
 

@@ -5,30 +5,24 @@ Every format asks here, so that a terminal, a comment and a page say the same ce
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from auditor.cost.model import Amount, Basis, CostLine, Costs, rounded
+from auditor.cost.model import Amount, CostLine, Costs, rounded
 from auditor.usage import Category
 
 __all__ = [
-    "BASES",
     "DIMENSIONS",
-    "MEANINGS",
     "WASTE",
     "Figure",
     "Group",
     "Split",
-    "as_money",
     "details",
     "figures",
     "groups",
-    "oldest_price",
     "percentages",
-    "price_mix",
 ]
 
 _ZERO = Fraction(0)
@@ -36,20 +30,6 @@ _ZERO = Fraction(0)
 # What was paid for and did nothing, in the order in which it is shown: what is unknown is not among it.
 WASTE = (Category.UNALLOCATED, Category.STARTING, Category.TERMINATING, Category.CRASHLOOP, Category.IDLE)
 
-MEANINGS: Mapping[Category, str] = {
-    Category.UNALLOCATED: "no pod asks for it",
-    Category.STARTING: "held, containers do not run yet",
-    Category.TERMINATING: "held by pods that should be gone",
-    Category.CRASHLOOP: "held, waits to be started again",
-    Category.IDLE: "held, measured, not used",
-    Category.UNKNOWN: "held, not measured",
-    Category.ACTIVE: "held and used",
-}
-BASES: Mapping[Basis, str] = {
-    Basis.NOW: "one look: what an hour costs, if it stays like this",
-    Basis.ALLOCATION: "who held what over the window; nothing says whether it was used",
-    Basis.USAGE: "who held what over the window, and what was used",
-}
 # By what costs are told apart, and what a line says of it; empty where it says nothing.
 DIMENSIONS: Mapping[str, Callable[[CostLine], str]] = {
     "team": lambda line: line.team,
@@ -214,24 +194,3 @@ def details(costs: Costs, category: Category) -> dict[str, Amount]:
 
 def _used(line: CostLine) -> Amount:
     return Amount(line.used, line.used_money or _ZERO, line.used if line.money is None else _ZERO)
-
-
-def as_money(value: Decimal | None, currency: str) -> str:
-    """``$1,320.96``, ``1,320.96 EUR``, and ``-`` for what is not known."""
-    if value is None:
-        return "-"
-    return f"${value:,}" if currency == "USD" else f"{value:,} {currency}"
-
-
-def price_mix(costs: Costs) -> dict[str, Decimal]:
-    """How many percent of the hours have a price of which confidence; ``none`` for those without."""
-    found = dict.fromkeys(("high", "medium", "low", "none"), _ZERO)
-    for price in costs.prices:
-        found["none" if price.device_hour is None or price.confidence is None else str(price.confidence)] += price.hours
-    shown = dict(zip(found, percentages(list(found.values())), strict=True))
-    return {name: share for name, share in shown.items() if found[name]}
-
-
-def oldest_price(costs: Costs) -> datetime.date | None:
-    """The date of the oldest price that was used."""
-    return min((price.date for price in costs.prices if price.date and price.device_hour is not None), default=None)

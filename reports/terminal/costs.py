@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
 from auditor.report import (
-    BASES,
     DIMENSIONS,
     MEANINGS,
     Action,
@@ -21,15 +19,17 @@ from auditor.report import (
     as_money,
     details,
     figures,
+    gap,
     groups,
-    oldest_price,
-    price_mix,
+    printable,
     rounded,
+    span,
+    standing,
 )
 
-from .writer import Writer, printable
+from .writer import Writer
 
-__all__ = ["CostWriter", "span"]
+__all__ = ["CostWriter"]
 
 _COLOURS = {Category.ACTIVE: "32", Category.UNKNOWN: "2", Category.IDLE: "31"}  # the others are yellow
 _GROUPS, _ACTIONS = 3, 5  # so many are named without --verbose
@@ -154,26 +154,11 @@ class CostWriter(Writer):
 
     def _standing(self, costs: Costs) -> Iterator[str]:
         """What the amounts stand on."""
-        facts = [f"Basis: {BASES[costs.basis]}"]
-        cover = costs.coverage
-        if cover.telemetry is not None:
-            by = f" by {', '.join(cover.exporters)}" if cover.exporters else ""
-            facts.append(f"{_percent(cover.telemetry)} % of what ran was measured{by}")
-        if cover.capacity < 1:
-            facts.append(f"{_percent(cover.capacity)} % of the window has samples")
-        if mix := price_mix(costs):
-            oldest = oldest_price(costs)
-            words = [f"{name} {share} %" for name, share in mix.items()]
-            facts.append(f"confidence in prices, by hours: {', '.join(words)}" + (f"; the oldest is of {oldest}" if oldest else ""))
-        yield from self.wrapped(" · ".join(facts), 2, "")
-        if costs.currency.code != "USD":
-            rate = f"{float(costs.currency.per_usd):g} {costs.currency.code} for a US dollar"
-            yield from self.wrapped(f"Rate: {rate} {costs.currency.date or ''} {costs.currency.source}".rstrip(), 2, "")
+        yield from self.wrapped(" · ".join(standing(costs)), 2, "")
         if self.view.verbose:
             yield from self._prices(costs)
         for missing in costs.missing if self.view.verbose else costs.missing[:_GROUPS]:
-            text = f"Not known: {missing.what}, {missing.start:%d %b %H:%M} – {missing.end:%d %b %H:%M}: {missing.reason}"
-            yield from (self.paint(line, "31") for line in self.wrapped(text, 2, ""))
+            yield from (self.paint(line, "31") for line in self.wrapped(f"Not known: {gap(missing)}", 2, ""))
         for note in costs.notes if self.view.verbose else costs.notes[:_GROUPS]:
             yield from self.wrapped(f"Note: {note}", 2, "")
         left = 0 if self.view.verbose else max(len(costs.missing) - _GROUPS, 0) + max(len(costs.notes) - _GROUPS, 0)
@@ -189,17 +174,6 @@ class CostWriter(Writer):
             parts = [f"{use.what}: {rate} for a device and hour, {hours:,} device-hours"]
             parts += [part for part in (use.basis, use.source, str(use.date or "")) if part]
             yield from self.wrapped("; ".join([*parts, *use.notes]), 4, "  ")
-
-
-def span(costs: Costs) -> str:
-    """The window in words: ``18 – 25 Nov 2026 (7 days)``."""
-    start, end = costs.start, costs.end
-    if costs.basis == "now":
-        return f"{start:%d %b %Y %H:%M} UTC, for an hour"
-    days = costs.hours / 24
-    long = f"{days} day{'s' if days != 1 else ''}" if days.denominator == 1 else f"{float(costs.hours):g} hours"
-    shape = "%d %b %Y" if start.time() == end.time() == datetime.time() else "%d %b %Y %H:%M"
-    return f"{start:{shape}} – {end:{shape}} UTC, {long}"
 
 
 def bar(share: Decimal, room: int) -> str:
@@ -232,7 +206,3 @@ def _month(costs: Costs, amount: Amount) -> Amount:
 def _saving(action: Action) -> Amount:
     hours = action.amount.hours or Fraction(1)
     return Amount(hours, action.month or Fraction(), hours if action.month is None else Fraction())
-
-
-def _percent(part: Fraction) -> Decimal:
-    return rounded([part * 100], 0)[0]

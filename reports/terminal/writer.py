@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from auditor.report import View
+from auditor.report import View, printable
 
-__all__ = ["Writer", "printable"]
-
-
-def printable(text: str) -> str:
-    """Text from a manifest made safe for a terminal: control characters and direction overrides are shown as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else " " if c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
+__all__ = ["Writer"]
 
 
 class Writer:

@@ -1,0 +1,1 @@
+"""What the format for comments consists of."""

@@ -1,0 +1,197 @@
+"""Markdown as GitHub's own parser reads it: what a cluster's users write is text, whatever it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auditor.document import Unread
+from auditor.registry import renderer
+from auditor.report import Costs, Finding, Report, Severity, View, printable
+from tests.reports import sample_costs as sample
+
+cmarkgfm = pytest.importorskip("cmarkgfm", reason="needs the package cmarkgfm, of the dev group")
+page = importlib.import_module("auditor.reports.markup.page")
+
+EXPECTED = Path(__file__).with_name("expected")
+OURS = {"h3", "h4", "p", "ul", "li", "strong", "table", "thead", "tbody", "tr", "th", "td", "code", "pre", "details", "summary", "br"}
+# Outside of code: what GitHub, GitLab or a chat makes links, mentions, emoji or formulas of.
+LIVE = re.compile(
+    r"[@#<>`*_~|\\\[\]]|://|www\.\w|:\w+:|\w-\d|[0-9a-f]{7}|\$\S.*\S\$(?!\d)",
+    re.IGNORECASE,
+)
+# Letters alone would seldom hit anything. All are shorter than what is cut off.
+texts = st.one_of(
+    st.text(max_size=20),
+    st.text(st.sampled_from(list("`|\\ \n@#<>&;:[]()!*_~$-+=.1aF/'\"%{}")), max_size=30),
+    st.lists(st.sampled_from([*sample.HOSTILE.values(), *["-", "1.", "1)", "|--|", "---", "===", "```", "\\", "|", "&#124;", "x"]])).map(
+        lambda words: " ".join(words)[:100]
+    ),
+)
+
+
+class Reader(HTMLParser):
+    """Tags, text outside of code, and all text."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: list[str] = []
+        self.outside, self.whole, self.depth, self.rows = "", "", 0, [0]
+        options = cmarkgfm.Options.CMARK_OPT_UNSAFE if hasattr(cmarkgfm, "Options") else 1 << 17
+        self.feed(cmarkgfm.github_flavored_markdown_to_html(markdown, options))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src") or name.startswith("on")]
+        self.depth += tag in ("code", "pre")
+        if tag == "tr":
+            self.rows.append(0)
+        self.rows[-1] += tag in ("td", "th")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth -= tag in ("code", "pre")
+
+    def handle_data(self, data: str) -> None:
+        self.whole += data
+        if not self.depth:
+            self.outside += data
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def render(report: Report, **view: bool) -> str:
+    text: str = renderer("markdown").render(report, View(**view))
+    return text
+
+
+@given(texts)
+def test_a_name_is_code_and_nothing_else(text: str) -> None:
+    shown = printable(text)
+    in_line, in_table = Reader(f"It is {page.code(text)}."), Reader(f"| a | b |\n|---|---|\n| {page.code(text)} | c |")
+    assert in_line.tags <= {"p", "code"}
+    assert in_table.tags <= {"table", "thead", "tbody", "tr", "th", "td", "code"}
+    assert in_table.rows[1:] == [2, 2]
+    assert squeezed(in_line.whole) == squeezed(f"It is {shown}.")
+    assert squeezed(in_table.whole) == squeezed(f"a b {shown} c")
+    assert set(in_line.outside) <= set("It is.|\n ")
+
+
+@given(texts)
+def test_a_sentence_is_text_and_code(text: str) -> None:
+    shown = squeezed(printable(text))
+    for before, after, tags in (
+        ("", "", {"p", "code"}),
+        ("- ", "", {"ul", "li", "code"}),
+        ("| a | b |\n|---|---|\n| ", " | c |", {"table", "thead", "tbody", "tr", "th", "td", "code"}),
+        ("", "\n\nc", {"p", "code"}),
+    ):
+        read = Reader(before + page.prose(text) + after)
+        assert read.tags <= tags
+        assert not read.links
+        assert shown in squeezed(read.whole)
+        assert not LIVE.search(read.outside.replace("|", "")), read.outside
+
+
+@given(st.text(max_size=40) | texts)
+def test_a_query_is_a_block_of_code(text: str) -> None:
+    read = Reader("- query:\n\n" + "\n".join(page.fence(text, "    ")) + "\n\nend")
+    assert read.tags <= {"ul", "li", "p", "pre", "code"}
+    assert squeezed(read.whole) == squeezed(f"query: {printable(text)} end")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Deployment/ml/llm-2 holds 4 of 8 GPUs, 52 % of 1,320.96", "`Deployment/ml/llm-2` holds 4 of 8 GPUs, 52 % of 1,320.96"),
+        ("the image (ml/llm:latest) has no digest", "the image (`ml/llm:latest`) has no digest"),
+        ("ask @octocat, see #12 and GH-12", "ask `@octocat`, see `#12` and `GH-12`"),
+        ("1. is no list", "`1`. is no list"),
+        ("320.5 hours of 2026-11-24 03:00", "320.5 hours of 2026-11-24 `03:00`"),
+        ("deadbeef is a commit, cafe is none", "`deadbeef` is a commit, cafe is none"),
+        ("a|b", "`a`&#124;`b`"),
+        ("", ""),
+    ],
+)
+def test_sentences_stay_readable(text: str, shown: str) -> None:
+    assert page.prose(text) == shown
+
+
+@pytest.mark.parametrize(("name", "verbose"), [("comment.md", False), ("comment-verbose.md", True)])
+def test_the_page_is_the_expected_one(name: str, verbose: bool) -> None:
+    assert render(sample.report(sample.COSTS, findings(3), 100), verbose=verbose) == (EXPECTED / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+@pytest.mark.parametrize("costs", [sample.COSTS, sample.NOW, sample.hostile(), None])
+def test_nothing_from_a_cluster_is_markup(costs: Costs | None, verbose: bool) -> None:
+    hostile = tuple(sample.finding(1, Severity.HIGH, text, text) for text in sample.HOSTILE.values())
+    report = dataclasses.replace(sample.report(costs, hostile, 1), unread=(Unread("a|b`.yaml", 1, sample.HOSTILE["html"]),))
+    read = Reader(render(report, verbose=verbose))
+    assert read.tags <= OURS
+    assert not read.links
+    assert not re.search(r"[@#<>`*_~\\\[\]]|://|www\.|:\w+:", read.outside)
+    for text in sample.HOSTILE.values():
+        assert squeezed(printable(text)) in squeezed(read.whole)
+
+
+def findings(number: int) -> tuple[Finding, ...]:
+    return tuple(sample.finding(line, Severity(line % 5)) for line in range(1, number + 1))
+
+
+def test_findings_are_the_worst_and_the_others_are_counted() -> None:
+    text = render(sample.report(None, findings(100), 100))
+    assert text.startswith("### 100 findings: 20 critical, 20 high, 20 medium, 20 low, 20 info\n\n| severity |")
+    assert text.count("| critical |") == 20
+    assert text.count("| high |") == 5
+    assert "\n\n75 more are left out.\n" in text
+    assert render(sample.report(None, findings(100), 100), verbose=True).count("| `gpu-idle` |") == 100
+
+
+def test_no_findings_are_said() -> None:
+    assert render(sample.report(None, (), 100)).startswith("### No findings\n")
+    assert "finding" not in render(sample.report(sample.COSTS))
+
+
+def test_quiet_is_headline_and_findings() -> None:
+    text = render(sample.report(sample.NOW, findings(1), 100), quiet=True)
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "### What accelerators cost: 25 Nov 2026 00:00 UTC, for an hour",
+        "### 1 finding: 1 low",
+    ]
+    assert text.endswith("→ repair the message |\n")
+
+
+@pytest.mark.parametrize("text", ["x" * 700, "`| " * 300, "@a " * 300, "\x1b" * 500])
+def test_a_comment_is_no_longer_than_github_takes(text: str) -> None:
+    many = 700
+    costs = dataclasses.replace(
+        sample.COSTS,
+        lines=tuple(
+            dataclasses.replace(sample.LINES[12], namespace=text, name=f"{text}{number}", team=f"{number}{text}", pool=text, model=text)
+            for number in range(many)
+        ),
+        actions=tuple(
+            dataclasses.replace(sample.ACTIONS[0], title=text, remedy=text, evidence=(text,) * 9, query=text) for _ in range(many)
+        ),
+        prices=(dataclasses.replace(sample.USES[0], what=text, source=text),) * many,
+        notes=(text,) * many,
+        missing=(dataclasses.replace(sample.COSTS.missing[0], reason=text),) * many,
+        coverage=dataclasses.replace(sample.COSTS.coverage, exporters=(text,)),
+    )
+    hostile = tuple(sample.finding(number, Severity.HIGH, text, text) for number in range(many))
+    for verbose in (False, True):
+        comment = render(sample.report(costs, hostile, 100), verbose=verbose)
+        assert len(comment) <= 65_536
+        assert comment.count("<details>") == comment.count("</details>")
+        assert "more are left out" in comment

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor import __version__
 from auditor.document import Unread
 from auditor.registry import renderer
 from auditor.report import Costs, Finding, Report, Severity, View, printable
@@ -129,7 +130,8 @@ def test_sentences_stay_readable(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(("name", "verbose"), [("comment.md", False), ("comment-verbose.md", True)])
 def test_the_page_is_the_expected_one(name: str, verbose: bool) -> None:
-    assert render(sample.report(sample.COSTS, findings(3), 100), verbose=verbose) == (EXPECTED / name).read_text(encoding="utf-8")
+    text = render(sample.report(sample.COSTS, findings(3), 100), verbose=verbose)
+    assert text.replace(__version__, "VERSION") == (EXPECTED / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("verbose", [False, True])

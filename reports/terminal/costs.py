@@ -33,7 +33,8 @@ __all__ = ["CostWriter"]
 
 _COLOURS = {Category.ACTIVE: "32", Category.UNKNOWN: "2", Category.IDLE: "31"}  # the others are yellow
 _GROUPS, _ACTIONS = 3, 5  # so many are named without --verbose
-_NAME, _LABEL, _HOURS, _MONEY, _SHARE, _OWN, _MOSTLY = 17, 21, 10, 16, 9, 11, 12
+_NAME, _LABEL, _HOURS, _SHARE, _OWN, _MOSTLY = 17, 21, 11, 9, 11, 12
+_MONEY = 16  # at least
 _NOBODY = {"workload": "(unallocated)", "team": "(unallocated)", "namespace": "(unallocated)", "pool": "(no pool)", "model": "(unknown)"}
 _WIDE = 100  # from here on, a table has room for one more column
 _BLOCKS = " ▏▎▍▌▋▊▉█"
@@ -42,9 +43,13 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 class CostWriter(Writer):
     """Writes costs for one view."""
 
+    money = _MONEY  # columns for it
+
     def screen(self, costs: Costs) -> Iterator[str]:
         """All of it, with an empty line at the end."""
         split = Split.of(costs)
+        dearest = figures(costs, [costs.total(), _month(costs, costs.total())])
+        self.money = max(_MONEY, *(len(_money(costs, figure)) + 2 for figure in dearest))
         yield from self._headline(costs, split)
         yield ""
         yield from self._categories(costs, split)
@@ -62,31 +67,31 @@ class CostWriter(Writer):
     def _headline(self, costs: Costs, split: Split) -> Iterator[str]:
         title = f"Accelerators, {span(costs)}"
         yield self.paint(title, "1")
-        yield self.paint(f"{'device-hours':>{_LABEL + _HOURS + 2}}{'money':>{_MONEY - 1}}{'a month':>{_MONEY}}", "2")
+        yield self.paint(f"{'device-hours':>{_LABEL + _HOURS + 2}}{'money':>{self.money - 1}}{'a month':>{self.money}}", "2")
         for label, amount, figure, colour in (
             ("paid for", costs.total(), split.total, "1"),
             (f"for nothing ({split.wasted_share} %)", costs.wasted, split.wasted, "1;31"),
         ):
             month = figures(costs, [_month(costs, amount)])[0]
             yield f"  {label:<{_LABEL}}{figure.hours:>{_HOURS},}" + self.paint(
-                f"{_money(costs, figure)}{_money(costs, month)}".rstrip(), colour
+                f"{self._paid(costs, figure)}{self._paid(costs, month)}".rstrip(), colour
             )
 
     def _categories(self, costs: Costs, split: Split) -> Iterator[str]:
         legend = max(len(text) for text in MEANINGS.values()) + 2 if self.view.width >= _WIDE else 0
-        room = min(self.view.width - 2 - _NAME - _HOURS - _MONEY - _SHARE - 2 - legend, 50)
-        head = f"{'device-hours':>{_NAME + _HOURS}}{'money':>{_MONEY - 1}}{'of money' if split.by_money else 'of hours':>{_SHARE + 1}}"
+        room = min(self.view.width - 2 - _NAME - _HOURS - self.money - _SHARE - 2 - legend, 50)
+        head = f"{'device-hours':>{_NAME + _HOURS}}{'money':>{self.money - 1}}{'of money' if split.by_money else 'of hours':>{_SHARE + 1}}"
         yield self.paint(f"  {head}", "2")
         for category, figure in split.categories.items():
             drawn = bar(split.shares[category] / 100, room)
             words = f"{'':<{room - len(drawn)}}  {MEANINGS[category]}" if legend else ""
-            row = f"  {category.value:<{_NAME}}{_columns(costs, figure)}{split.shares[category]:>{_SHARE - 2}} %"
+            row = f"  {category.value:<{_NAME}}{self._columns(costs, figure)}{split.shares[category]:>{_SHARE - 2}} %"
             yield f"{row}  {self.paint(drawn, _COLOURS.get(category, '33'))}{words}" if drawn or words else row
             parts = details(costs, category)
             whole = (figure.hours, figure.money or Decimal())
             for name, part in zip(parts, figures(costs, list(parts.values()), whole=whole), strict=True):
                 if self.view.verbose or name == "used":
-                    yield self.paint(f"    {printable(name) or '(other)':<{_NAME - 2}}{_columns(costs, part)}".rstrip(), "2")
+                    yield self.paint(f"    {printable(name) or '(other)':<{_NAME - 2}}{self._columns(costs, part)}".rstrip(), "2")
         yield ""
 
     def _owners(self, costs: Costs, split: Split) -> Iterator[str]:
@@ -103,10 +108,10 @@ class CostWriter(Writer):
             if any(group.wasted.hours for group in rest):
                 rows.append((more := f"and {len(rest)} more", Group.of(more, rest)))
             wide = self.view.width >= _WIDE
-            tail = f"{'of its own':>{_OWN}}" + (f"{'paid for':>{_MONEY - 1}}   {'mostly':<{_MOSTLY}}" if wide else "")
-            room = self.view.width - 2 - _HOURS - _MONEY - len(tail)
+            tail = f"{'of its own':>{_OWN}}" + (f"{'paid for':>{self.money - 1}}   {'mostly':<{_MOSTLY}}" if wide else "")
+            room = self.view.width - 2 - _HOURS - self.money - len(tail)
             title = {"team": "Whose it is", "workload": "Workloads"}.get(dimension, f"By {dimension}")
-            head = f"{'for nothing: hours':>{room + 2 + _HOURS - len(title)}}{'money':>{_MONEY - 1}} {tail}".rstrip()
+            head = f"{'for nothing: hours':>{room + 2 + _HOURS - len(title)}}{'money':>{self.money - 1}} {tail}".rstrip()
             yield self.paint(title, "1") + self.paint(head, "2")
             yield from self._rows(costs, rows, split, room, wide=wide)
             yield ""
@@ -115,9 +120,9 @@ class CostWriter(Writer):
         wasted = split.wasted_by(costs, [group for _, group in rows])
         paid = figures(costs, [group.paid for _, group in rows])
         for (label, group), nothing, whole in zip(rows, wasted, paid, strict=True):
-            numbers = f"{_columns(costs, nothing)}{_own(group):>{_OWN - 2}} %"
+            numbers = f"{self._columns(costs, nothing)}{_own(group):>{_OWN - 2}} %"
             if wide:
-                numbers += f"{_money(costs, whole)}  {group.mostly.value if group.mostly else ''}"
+                numbers += f"{self._paid(costs, whole)}  {group.mostly.value if group.mostly else ''}"
             if len(label) > room:
                 yield f"  {label}"
                 label = ""
@@ -175,6 +180,12 @@ class CostWriter(Writer):
             parts += [part for part in (use.basis, use.source, str(use.date or "")) if part]
             yield from self.wrapped("; ".join([*parts, *use.notes]), 4, "  ")
 
+    def _paid(self, costs: Costs, figure: Figure) -> str:
+        return f"{_money(costs, figure):>{self.money}}"
+
+    def _columns(self, costs: Costs, figure: Figure) -> str:
+        return f"{figure.hours:>{_HOURS},}{self._paid(costs, figure)}"
+
 
 def bar(share: Decimal, room: int) -> str:
     """A part of a whole as block characters, an eighth of a column exact; what is there at all is seen."""
@@ -184,12 +195,8 @@ def bar(share: Decimal, room: int) -> str:
 
 
 def _money(costs: Costs, figure: Figure) -> str:
-    """Money in its column; a plus after it says that hours without a price are not in it."""
-    return f"{as_money(figure.money, costs.currency.code) + ('+' if figure.partial else ' '):>{_MONEY}}"
-
-
-def _columns(costs: Costs, figure: Figure) -> str:
-    return f"{figure.hours:>{_HOURS},}{_money(costs, figure)}"
+    """Money; a plus after it says that hours without a price are not in it."""
+    return as_money(figure.money, costs.currency.code) + ("+" if figure.partial else " ")
 
 
 def _own(group: Group) -> Decimal:

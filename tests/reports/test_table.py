@@ -33,13 +33,13 @@ def test_one_look() -> None:
     assert shown(sample.NOW) == (
         """\
 Accelerators, 25 Nov 2026 00:00 UTC, for an hour
-                     device-hours          money         a month
-  paid for                    8.0         $55.04      $40,179.20
-  for nothing (25.0 %)        2.0         $13.76      $10,044.80
+                      device-hours          money         a month
+  paid for                     8.0         $55.04      $40,179.20
+  for nothing (25.0 %)         2.0         $13.76      $10,044.80
 
-                 device-hours          money  of money
-  unallocated             2.0         $13.76    25.0 %  ██████
-  unknown                 6.0         $41.28    75.0 %  ██████████████████
+                  device-hours          money  of money
+  unallocated              2.0         $13.76    25.0 %  █████▊
+  unknown                  6.0         $41.28    75.0 %  █████████████████▎
 
 Whose it is                        for nothing: hours          money  of its own
   (unallocated)                                   2.0         $13.76       100 %
@@ -55,7 +55,7 @@ Basis: one look: what an hour costs, if it stays like this · confidence in
 
 def test_nothing_is_held_and_nothing_is_there() -> None:
     text = shown(dataclasses.replace(sample.NOW, lines=(), prices=()))
-    assert "paid for                    0.0          $0.00           $0.00\n" in text
+    assert "paid for                     0.0          $0.00           $0.00\n" in text
 
 
 def test_a_report_without_costs_says_nothing_of_them() -> None:
@@ -65,6 +65,15 @@ def test_a_report_without_costs_says_nothing_of_them() -> None:
         "  24 accelerators requested by 10 of them",
         "0 rules of profile recommended, Kubernetes 1.33",
     ]
+
+
+def test_columns_are_as_wide_as_the_money_in_them() -> None:
+    lines = tuple(
+        dataclasses.replace(one, hours=one.hours * 3000, used=one.used * 3000, money=one.money and one.money * 3000) for one in sample.LINES
+    )
+    text = shown(dataclasses.replace(sample.COSTS, lines=lines, currency=sample.EUR))
+    assert "  paid for             9,037,321.4   41,868,971.64 EUR+  181,930,650.57 EUR+\n" in text
+    assert "  Deployment/serving/llm-gateway       961,500.0    5,953,608.00 EUR        48 %\n" in text
 
 
 def test_quiet_is_one_line() -> None:

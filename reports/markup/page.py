@@ -21,6 +21,9 @@ _CLOSING = ")\"',.;:!?…"
 _PLAIN = re.compile(rf"[(\"']*(?:{_LETTERS}|{_NUMBER})[{_CLOSING}]*|[→–—·×≥≤…]|%[{_CLOSING}]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,}")  # could be the beginning of one, which GitHub links
 _ITEM = re.compile(r"\d{1,9}[.)]")  # at the beginning, it starts a list
+# What the program's own sentences put between backticks (`kubectl drain`) is one word.
+_WORD = re.compile(rf"[(\"']*`[^`]+`[{_CLOSING}]*(?!\S)|\S+")
+_QUOTED = re.compile(rf"([(\"']*)`([^`]+)`([{_CLOSING}]*)")
 _SHAPE = re.compile(rf"([(\"']*)(.*?)([{_CLOSING}]*)", re.DOTALL)
 _NAME, _SENTENCE = 200, 600  # characters
 
@@ -45,10 +48,12 @@ def _longest_run(text: str) -> int:
 
 def prose(text: str) -> str:
     """A sentence, at the beginning of a block, in a line or in the cell of a table."""
-    return " ".join(_word(word, first=not number) for number, word in enumerate(_short(text, _SENTENCE).split()))
+    return " ".join(_word(word, first=not number) for number, word in enumerate(_WORD.findall(_short(text, _SENTENCE))))
 
 
 def _word(word: str, *, first: bool) -> str:
+    if quoted := _QUOTED.fullmatch(word):
+        return quoted[1] + code(quoted[2]) + quoted[3]
     shape = _SHAPE.fullmatch(word)
     if shape is None or not shape[2]:
         return word if _PLAIN.fullmatch(word) else code(word)

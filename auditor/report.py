@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from auditor import __version__
 from auditor.cost.model import HOURS_OF_A_MONTH, Action, Amount, Basis, CostLine, Costs, Coverage, PriceUse, rounded
+from auditor.cost.potential import Change, ChangeLine, How, Money, Potential, PotentialLine, PotentialPart, Span, TermKind
 from auditor.cost.shown import DIMENSIONS, WASTE, Figure, Group, Split, details, figures, groups, percentages
 from auditor.cost.words import BASES, MEANINGS, as_money, gap, oldest_price, price_mix, span, standing
 from auditor.document import NotJudged, Unread
@@ -25,6 +26,8 @@ __all__ = [
     "Amount",
     "Basis",
     "Category",
+    "Change",
+    "ChangeLine",
     "Cluster",
     "CostLine",
     "Costs",
@@ -32,13 +35,20 @@ __all__ = [
     "Figure",
     "Finding",
     "Group",
+    "How",
     "MissingTime",
+    "Money",
     "Point",
+    "Potential",
+    "PotentialLine",
+    "PotentialPart",
     "PriceUse",
     "Report",
     "Severity",
+    "Span",
     "Split",
     "Summary",
+    "TermKind",
     "View",
     "as_money",
     "counts",
@@ -117,6 +127,7 @@ class Report:
         rules: how many rules were asked.
         cluster: the live cluster, or None for files. The numbers of files in `summary` are then 0.
         costs: what the cluster's accelerators cost; None where that was not asked.
+        potential: what the manifests could cost; None where that was not asked.
     """
 
     findings: tuple[Finding, ...]
@@ -132,6 +143,7 @@ class Report:
     rules: int
     cluster: Cluster | None = None
     costs: Costs | None = None
+    potential: Potential | None = None
 
     version = __version__
 

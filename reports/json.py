@@ -7,6 +7,7 @@ from typing import Any
 
 from auditor.report import Finding, Report, View, counts
 
+from . import _potential
 from .values import costs
 
 __all__ = ["fields", "render"]
@@ -59,6 +60,7 @@ def fields(report: Report) -> dict[str, Any]:
         "folders_skipped": [{"file": entry.file, "reason": entry.reason} for entry in report.folders],
         "cluster": _cluster(report),
         "costs": None if report.costs is None else costs.fields(report.costs),
+        "potential": _potential.fields(report.potential),
         "summary": {
             "files": summary.files,
             "files_judged": summary.files_judged,

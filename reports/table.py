@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from auditor.report import Finding, Report, Severity, View, counts, printable
+from auditor.report import Change, Finding, Potential, Report, Severity, View, counts, printable
 
+from . import _potential
 from .terminal.costs import CostWriter
 from .terminal.writer import Writer
 
@@ -16,6 +17,8 @@ _COLOURS = {Severity.CRITICAL: "1;31", Severity.HIGH: "31", Severity.MEDIUM: "33
 _SEVERITY = 10  # room for the longest severity and a gap
 _INDENT = _SEVERITY + 2
 _SHOWN = 5  # so many entries of a kind are named without --verbose
+_SHOWN_COSTS = 10  # likewise of workloads with what they could cost
+_MONEY = 12  # room for an amount
 
 
 def render(report: Report, view: View) -> str:
@@ -29,6 +32,9 @@ def render(report: Report, view: View) -> str:
     if report.costs is not None:
         costs = CostWriter(view)
         lines += [costs.line(report.costs)] if view.quiet else costs.screen(report.costs)
+    if report.potential is not None:
+        lines += writer.potential(report.potential)
+        lines += writer.change(report.potential, report.potential.change) if report.potential.change else ()
     lines += writer.summary(report)
     return "\n".join(lines) + "\n"
 
@@ -136,6 +142,50 @@ class _Findings(Writer):
                 yield from self.wrapped(f"{_place(suppressed.finding)}  {suppressed.finding.rule}: {suppressed.reason}{until}", 4, "  ")
         if entries or report.skipped or report.suppressed:
             yield ""
+
+    def potential(self, potential: Potential) -> Iterator[str]:
+        """What the workloads could cost, the most expensive first."""
+        title = f"Potential cost in {potential.currency.code} a month"
+        yield from self.wrapped(f"{title}: an upper bound, if all of it runs all month; not waste", 2, "")
+        if not self.view.quiet:
+            shown = len(potential.lines) if self.view.verbose else _SHOWN_COSTS
+            for line, month in list(zip(potential.lines, potential.months, strict=True))[:shown]:
+                yield from self.priced(_potential.amount_of(potential, line, month), str(line.ref), _potential.where(line))
+                for sentence in _potential.described(potential, line):
+                    yield from self.wrapped(sentence, _MONEY + 6, " " * (_MONEY + 4))
+            if len(potential.lines) > shown:
+                yield f"  and {len(potential.lines) - shown} more (--verbose)"
+        for sentence in _potential.closing(potential):
+            yield from self.wrapped(sentence, 2, "")
+        yield ""
+
+    def priced(self, amount: str, what: str, place: str) -> Iterator[str]:
+        """An amount, what it is of, and where that stands; on a line of its own where there is no room."""
+        head = f"{amount:>{_MONEY}}  {printable(what)}"
+        place = printable(place)
+        together = 2 + len(head) + 2 + len(place) <= self.view.width
+        yield f"  {self.paint(head, '1')}  {place}" if together else f"  {self.paint(head, '1')}"
+        if not together:
+            yield f"{' ' * (_MONEY + 4)}{place}"
+
+    def change(self, potential: Potential, change: Change) -> Iterator[str]:
+        """What the change of files does to it."""
+        total = self.paint(_potential.signed(potential.money(change.month)), "1")
+        since = f"{printable(change.base)}, where they parted ({change.commit[:12]})"
+        yield f"Change since {since}: {total} {potential.currency.code} a month"
+        shown = len(change.lines) if self.view.verbose else _SHOWN_COSTS
+        for line in change.lines[:shown]:
+            amount = _potential.change_of(potential, line)
+            yield from self.priced(amount, f"{line.how} {line.line.ref}", _potential.where(line.line))
+        if len(change.lines) > shown:
+            yield f"  and {len(change.lines) - shown} more (--verbose)"
+        if not change.lines:
+            yield "  no accelerated workload costs more or less"
+        if change.unknown:
+            yield f"  {change.unknown} of them without a known price or end are not in the sum"
+        for note in change.notes:
+            yield from self.wrapped(note, 4, "  ")
+        yield ""
 
     def summary(self, report: Report) -> Iterator[str]:
         number = counts(report)

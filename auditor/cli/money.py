@@ -14,7 +14,7 @@ from auditor.errors import UsageError
 if TYPE_CHECKING:
     from auditor.cost.prices import Currency, Prices
 
-__all__ = ["currency", "money_options", "prices"]
+__all__ = ["currency", "money_options", "potential_options", "prices"]
 
 money_options = stack(
     click.option(
@@ -26,6 +26,19 @@ money_options = stack(
     ),
     click.option(
         "--currency", "currency", metavar="CODE", default="USD", show_default=True, help="Show money in this currency (a rate is in FILE)."
+    ),
+)
+
+potential_options = stack(
+    click.option("--cost", "cost", is_flag=True, help="Add what the manifests could cost: devices × price × a month, as an upper bound."),
+    money_options,
+    click.option("--region", "region", metavar="REGION", default="", help="The cloud region of nodes where a manifest does not say it."),
+    click.option(
+        "--base",
+        "base",
+        metavar="REF",
+        default="",
+        help="Also add how the cost differs from where the branch left REF, as in pull requests.",
     ),
 )
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from auditor.cli import judging, options
+from auditor.cli import judging, money, options
 from auditor.config import Settings
 from auditor.errors import UsageError
 from auditor.processes import without_collector
-from auditor.report import Report
+from auditor.report import Potential, Report
 from auditor.snapshot import Snapshot
 from auditor.source import read_paths
 
@@ -20,6 +21,7 @@ __all__ = ["command", "scan"]
 
 @click.command("scan")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@money.potential_options
 @options.selection
 @options.output
 def command(paths: tuple[str, ...], **given: Any) -> int:
@@ -32,18 +34,43 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
       mlaudit scan ./k8s
       mlaudit scan --profile production --fail-on medium ./k8s
       kubectl kustomize overlays/prod | mlaudit scan -
+      mlaudit scan --cost --base main ./k8s
     """
     settings = options.settings(given)
+    potential = _potential(paths, settings, given)
     with options.progress("reading", quiet=given["quiet"]) as progress:
-        report = scan(paths, settings, progress)
+        report = scan(paths, settings, progress, potential)
     judging.write(report, given)
     if not report.summary.objects and not report.unread:
         raise UsageError(_nothing(report), "give a path with manifests, or render the chart or kustomization first")
     return judging.exit_code(report, settings, given)
 
 
-def scan(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, int], None] | None = None) -> Report:
+def _potential(paths: tuple[str, ...], settings: Settings, given: dict[str, Any]) -> Callable[[Snapshot], Potential] | None:
+    """What works out the potential cost, if that is asked for."""
+    if not given["cost"]:
+        for option in ("base", "region", "prices"):
+            if given[option]:
+                raise UsageError(f"--{option} says something about money", "add --cost")
+        return None
+    from auditor.cli.potential import estimator
+
+    return estimator(paths, settings, given)
+
+
+def scan(
+    paths: tuple[str, ...],
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+    potential: Callable[[Snapshot], Potential] | None = None,
+) -> Report:
     """Read, normalise, judge: the whole way from paths to a report.
+
+    Args:
+        paths: as on the command line.
+        settings: which rules, and how.
+        progress: called with the number of files read so far and in all.
+        potential: what works out the potential cost; None where that is not asked for.
 
     Raises:
         UsageError: a path does not exist.
@@ -56,7 +83,8 @@ def scan(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, in
             kubernetes_version=settings.kubernetes_version,
             kustomized_images=reading.kustomized_images,
         )
-        return judging.judged(snapshot, settings, reading)
+        report = judging.judged(snapshot, settings, reading)
+        return report if potential is None else replace(report, potential=potential(snapshot))
 
 
 def _nothing(report: Report) -> str:

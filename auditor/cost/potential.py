@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from auditor.cost.model import HOURS_OF_A_MONTH
+from auditor.cost.model import HOURS_OF_A_MONTH, rounded
 from auditor.document import ObjectRef
 from auditor.finding import Confidence
 
 if TYPE_CHECKING:
     from auditor.cost.prices import Currency
 
-__all__ = ["Change", "ChangeLine", "DevicePrice", "How", "Potential", "PotentialLine", "PotentialPart", "Span", "Term", "TermKind"]
+__all__ = ["Change", "ChangeLine", "DevicePrice", "How", "Money", "Potential", "PotentialLine", "PotentialPart", "Span", "Term", "TermKind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,24 @@ class Span:
     def times(self, factor: Fraction | int) -> Span:
         """Both ends times a factor; nothing of what is unbounded is still nothing."""
         return self * Span.of(factor) if factor else Span()
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount as it is shown, in the currency that is shown.
+
+    Attributes:
+        low: at the lower end.
+        high: at the upper end; None where nothing bounds it.
+    """
+
+    low: Decimal
+    high: Decimal | None
+
+    @property
+    def fixed(self) -> bool:
+        """It is one amount."""
+        return self.low == self.high
 
 
 class TermKind(StrEnum):
@@ -337,9 +356,36 @@ class Potential:
         """Those of which it is not known how many pods there are; they are not in the total."""
         return tuple(line for line in self.lines if line.per)
 
+    def compared(self, change: Change) -> Potential:
+        """The same with the difference to another version."""
+        return replace(self, change=change)
+
     def shown(self, money: Fraction) -> Fraction:
         """US dollars in the currency that is shown."""
         return money * self.currency.per_usd
+
+    def money(self, span: Span, places: int = 2) -> Money:
+        """An amount as it is shown; it may be negative."""
+        return Money(_shown(self.shown(span.low), places), None if span.high is None else _shown(self.shown(span.high), places))
+
+    @property
+    def months(self) -> tuple[Money | None, ...]:
+        """What each of the lines adds to the total, as it is shown; None for what adds nothing known. They add up to `total`."""
+        counted = [line.counted for line in self.lines]
+        lows = iter(rounded([self.shown(span.low) for span in counted if span is not None]))
+        highs = iter(rounded([self.shown(span.high) for span in counted if span is not None and span.high is not None]))
+        return tuple(None if span is None else Money(next(lows), None if span.high is None else next(highs)) for span in counted)
+
+    @property
+    def total(self) -> Money:
+        """The total of a month as it is shown."""
+        return self.money(self.month)
+
+
+def _shown(amount: Fraction, places: int) -> Decimal:
+    """Rounded half up, away from zero."""
+    found = rounded([abs(amount)], places)[0]
+    return -found if amount < 0 and found else found
 
 
 def _sum(spans: Iterable[Span | None]) -> Span | None:

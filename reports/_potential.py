@@ -49,7 +49,7 @@ def amount_of(potential: Potential, line: PotentialLine, month: Money | None) ->
         return f"{ranged(potential.money(line.month))}{more} for each {line.per}"
     if month is None:
         each = f" for each {line.per}" if line.per else ""
-        return f"{ranged(potential.money(line.hour))}{more} an hour{each}, no deadline"
+        return f"{ranged(potential.money(line.hour))}{more} an hour{each}, unbounded"
     return ranged(month) + more
 
 
@@ -62,8 +62,6 @@ def described(potential: Potential, line: PotentialLine) -> Iterator[str]:
     elif line.term.kind is TermKind.SCHEDULE and line.run is not None and line.term.runs is not None:
         runs = f"{float(line.term.runs):.4g} runs a month of at most {_hours(line.term.hours or 0)}"
         yield f"{runs}, {ranged(potential.money(line.run))} each"
-    elif line.endless and not line.notes:
-        yield "a job without a deadline: unbounded"
     if line.scaler:
         yield f"{line.scaler} moves the number of pods"
     yield from line.notes

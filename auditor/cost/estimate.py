@@ -246,11 +246,14 @@ class _Estimate:
             hours += Fraction(stays, 3600) if isinstance(stays, int) else 0
         return hours
 
-    def _hours(self, seconds: Any) -> Fraction | None:
+    def _hours(self, seconds: int | Unknown | None) -> Fraction | None:
         if isinstance(seconds, Unknown):
             self.notes.append("its deadline is not known")
             return None
-        return None if seconds is None or seconds < 0 else Fraction(seconds) / 3600
+        if seconds is None or seconds < 0:
+            self.notes.append("it has no deadline: nothing bounds how long it runs")
+            return None
+        return Fraction(seconds, 3600)
 
     def _runs(self, field: str) -> Fraction | None:
         value = value_at(self.workload.raw, field)

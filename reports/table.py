@@ -18,7 +18,7 @@ _SEVERITY = 10  # room for the longest severity and a gap
 _INDENT = _SEVERITY + 2
 _SHOWN = 5  # so many entries of a kind are named without --verbose
 _SHOWN_COSTS = 10  # likewise of workloads with what they could cost
-_MONEY = 12  # room for an amount
+_MONEY = 28  # room for an amount
 
 
 def render(report: Report, view: View) -> str:
@@ -148,37 +148,26 @@ class _Findings(Writer):
         title = f"Potential cost in {potential.currency.code} a month"
         yield from self.wrapped(f"{title}: an upper bound, if all of it runs all month; not waste", 2, "")
         if not self.view.quiet:
-            shown = len(potential.lines) if self.view.verbose else _SHOWN_COSTS
-            for line, month in list(zip(potential.lines, potential.months, strict=True))[:shown]:
-                yield from self.priced(_potential.amount_of(potential, line, month), str(line.ref), _potential.where(line))
+            every = list(zip(potential.lines, potential.months, strict=True))
+            shown = every if self.view.verbose else every[:_SHOWN_COSTS]
+            amounts = [_potential.amount_of(potential, line, month) for line, month in shown]
+            for (line, _), head in zip(shown, _aligned(amounts), strict=True):
+                yield from self.priced(head, str(line.ref), _potential.where(line))
                 for sentence in _potential.described(potential, line):
-                    yield from self.wrapped(sentence, _MONEY + 6, " " * (_MONEY + 4))
-            if len(potential.lines) > shown:
-                yield f"  and {len(potential.lines) - shown} more (--verbose)"
+                    yield from self.wrapped(sentence, 8, " " * 6)
+            yield from _more(len(every) - len(shown))
         for sentence in _potential.closing(potential):
             yield from self.wrapped(sentence, 2, "")
         yield ""
 
-    def priced(self, amount: str, what: str, place: str) -> Iterator[str]:
-        """An amount, what it is of, and where that stands; on a line of its own where there is no room."""
-        head = f"{amount:>{_MONEY}}  {printable(what)}"
-        place = printable(place)
-        together = 2 + len(head) + 2 + len(place) <= self.view.width
-        yield f"  {self.paint(head, '1')}  {place}" if together else f"  {self.paint(head, '1')}"
-        if not together:
-            yield f"{' ' * (_MONEY + 4)}{place}"
-
     def change(self, potential: Potential, change: Change) -> Iterator[str]:
         """What the change of files does to it."""
-        total = self.paint(_potential.signed(potential.money(change.month)), "1")
-        since = f"{printable(change.base)}, where they parted ({change.commit[:12]})"
-        yield f"Change since {since}: {total} {potential.currency.code} a month"
-        shown = len(change.lines) if self.view.verbose else _SHOWN_COSTS
-        for line in change.lines[:shown]:
-            amount = _potential.change_of(potential, line)
-            yield from self.priced(amount, f"{line.how} {line.line.ref}", _potential.where(line.line))
-        if len(change.lines) > shown:
-            yield f"  and {len(change.lines) - shown} more (--verbose)"
+        total = f"{_potential.signed(potential.money(change.month))} {potential.currency.code} a month"
+        yield from self.wrapped(f"Change since {change.base}, where they parted ({change.commit[:12]}): {total}", 2, "")
+        shown = change.lines if self.view.verbose else change.lines[:_SHOWN_COSTS]
+        for line, head in zip(shown, _aligned([_potential.change_of(potential, line) for line in shown]), strict=True):
+            yield from self.priced(head, f"{line.how} {line.line.ref}", _potential.where(line.line))
+        yield from _more(len(change.lines) - len(shown))
         if not change.lines:
             yield "  no accelerated workload costs more or less"
         if change.unknown:
@@ -186,6 +175,15 @@ class _Findings(Writer):
         for note in change.notes:
             yield from self.wrapped(note, 4, "  ")
         yield ""
+
+    def priced(self, amount: str, what: str, place: str) -> Iterator[str]:
+        """An amount, what it is of, and where that stands; on a line of its own where there is no room."""
+        head = f"{amount}  {printable(what)}"
+        place = printable(place)
+        together = 2 + len(head) + 2 + len(place) <= self.view.width
+        yield f"  {self.paint(head, '1')}  {place}" if together else f"  {self.paint(head, '1')}"
+        if not together:
+            yield f"{' ' * 6}{place}"
 
     def summary(self, report: Report) -> Iterator[str]:
         number = counts(report)
@@ -210,6 +208,16 @@ class _Findings(Writer):
         yield from self.wrapped(f"{summary.objects} objects in {where}, {summary.workloads} workloads, {gpus}", 2, "")
         if judged:
             yield from self.wrapped(f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}", 2, "")
+
+
+def _aligned(amounts: list[str]) -> list[str]:
+    """Amounts with their ends below each other, as far as they are not very long."""
+    width = max((len(amount) for amount in amounts if len(amount) <= _MONEY), default=0)
+    return [f"{amount:>{width}}" for amount in amounts]
+
+
+def _more(count: int) -> list[str]:
+    return [f"  and {count} more (--verbose)"] if count > 0 else []
 
 
 def _counted(reasons: Iterable[str]) -> list[tuple[int, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import random
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -367,17 +369,19 @@ def test_a_node_pool_in_view_tells() -> None:
     assert line(deployment("", pod(1, "nodeSelector: {karpenter.sh/nodepool: gpu}")), gpu, cpu, region="us-east-1").hour == hours(1)
 
 
+QUEUE = (
+    "apiVersion: kueue.x-k8s.io/v1beta1\nkind: LocalQueue\nmetadata: {name: q, namespace: ml}\nspec: {clusterQueue: c}\n---\n"
+    "apiVersion: kueue.x-k8s.io/v1beta1\nkind: ClusterQueue\nmetadata: {name: c}\n"
+    "spec: {resourceGroups: [{coveredResources: [nvidia.com/gpu], "
+    "flavors: [{name: h100, resources: [{name: nvidia.com/gpu, nominalQuota: 8}]}]}]}\n---\n"
+    "apiVersion: kueue.x-k8s.io/v1beta1\nkind: ResourceFlavor\nmetadata: {name: h100}\n"
+    "spec: {nodeLabels: {node.kubernetes.io/instance-type: p5.48xlarge, topology.kubernetes.io/region: us-east-1}}\n"
+)
+
+
 def test_a_flavor_of_the_queue_tells() -> None:
-    queue = (
-        "apiVersion: kueue.x-k8s.io/v1beta1\nkind: LocalQueue\nmetadata: {name: q, namespace: ml}\nspec: {clusterQueue: c}\n---\n"
-        "apiVersion: kueue.x-k8s.io/v1beta1\nkind: ClusterQueue\nmetadata: {name: c}\n"
-        "spec: {resourceGroups: [{coveredResources: [nvidia.com/gpu], "
-        "flavors: [{name: h100, resources: [{name: nvidia.com/gpu, nominalQuota: 8}]}]}]}\n---\n"
-        "apiVersion: kueue.x-k8s.io/v1beta1\nkind: ResourceFlavor\nmetadata: {name: h100}\n"
-        "spec: {nodeLabels: {node.kubernetes.io/instance-type: p5.48xlarge, topology.kubernetes.io/region: us-east-1}}\n"
-    )
     queued = job("activeDeadlineSeconds: 3600, ", pod(1, ""), "name: j, namespace: ml, labels: {kueue.x-k8s.io/queue-name: q}")
-    assert line(queued, queue).run == hours(1)
+    assert line(queued, QUEUE).run == hours(1)
 
 
 def test_prices_of_the_owner_go_first() -> None:
@@ -416,6 +420,36 @@ def test_estimates_do_not_depend_on_the_order_of_documents() -> None:
     for _ in range(10):
         shuffle.shuffle(everything)
         assert estimate(Snapshot(everything), Prices(), TODAY) == first
+
+
+ODD = (None, [], {}, "", 0, -1, True, 10**30, 1.5, "{{ x }}", [None], {"a": None}, [[1]], "99999999999", "1g.5gb", "nvidia.com/gpu")
+
+
+def entries(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield (*path, key)
+        yield from entries(child, (*path, key))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_that_a_manifest_holds_breaks_it(seed: int) -> None:
+    chance = random.Random(seed)
+    texts = [deployment("replicas: 2"), SCALED.format(", maxReplicas: 5"), kserve(""), job(), ray_cluster(), KEDA.format("", "")]
+    texts += [CRON.format("0 2 * * *", FORBID, "activeDeadlineSeconds: 60, ", pod(2, P4D_OR_P5)), QUEUE]
+    texts += [POOL.format(name="p", more="", requirements="{key: karpenter.k8s.aws/instance-family, operator: In, values: [p5]}")]
+    changed = []
+    for document in documents("---\n".join(texts)):
+        raw = copy.deepcopy(document.raw)
+        for _ in range(chance.randint(1, 3)):
+            *steps, last = chance.choice([path for path in entries(raw) if path[0] not in ("apiVersion", "kind")])
+            node: Any = raw
+            for step in steps:
+                node = node[step]
+            node[last] = copy.deepcopy(chance.choice(ODD))
+        changed.append(Document(document.ref, raw, file=document.file, line=len(changed)))
+    found = estimate(Snapshot(changed), Prices(), TODAY)
+    assert all(month is None or month.high is None or month.low <= month.high for month in found.months)
+    assert estimate(Snapshot(changed[::-1]), Prices(), TODAY) == found
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus lies beside the repository")

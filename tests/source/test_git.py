@@ -268,6 +268,17 @@ def test_paths_outside_of_a_repository(root: Path, tmp_path: Path) -> None:
         repository.tree(repository.commit("HEAD"), ["../outside"], is_read)
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_repositories_of_others_say_what_to_do(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(root.parent))
+    os.chown(root, 12345, 12345)
+    os.chown(root / ".git", 12345, 12345)
+    with pytest.raises(UsageError, match=r"repository of somebody else; trust it: `git config --global --add safe\.directory"):
+        git.repository(["."])
+    (root.parent / ".gitconfig").write_text(f"[safe]\n\tdirectory = {root}\n")
+    assert git.repository(["."]).root == str(root)
+
+
 def test_without_git(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UsageError, match="git is not installed"):

@@ -64,5 +64,5 @@ def _change(before: Potential, now: Potential, base: str, commit: str, reading: 
             notes.append(f"{count} {sentence}")
     broken = len({item.file for item in reading.unread})
     if broken:
-        notes.append(f"{broken} files could not be read at {commit[:12]}: what is in them counts as added")
+        notes.append(f"{broken} files could not be read at {commit[:12]}: what was in them is not compared")
     return compare(before.lines, now.lines, base, commit, tuple(notes))

@@ -68,6 +68,7 @@ _SCHEDULES = {
     ("argoproj.io", "CronWorkflow"): "spec.schedules|spec.schedule",
     ("kubeflow.org", "ScheduledWorkflow"): "spec.trigger.cronSchedule.cron",
 }
+_KSERVE = "serving.kserve.io"
 # Jobs that are started for as long as there is work.
 _NEVER_DONE = frozenset({("keda.sh", "ScaledJob")})
 # Annotations that keep a workload from running: Kubeflow's notebooks, KServe's services.
@@ -91,10 +92,12 @@ def estimate(
         currency: in which money is shown.
     """
     asking = [workload for workload in snapshot.accelerated_workloads if snapshot.selects(workload.document)]
+    runtimes = {id(workload): runtime for workload in snapshot.workloads if (runtime := _runtime_of(workload, snapshot)) is not None}
+    served = [workload for workload in snapshot.workloads if id(workload) in runtimes and snapshot.selects(workload.document)]
     lines = []
-    for workload in asking:
+    for workload in (*asking, *served):
         if not workload.incomplete:
-            line = _Estimate(workload, snapshot, prices, on, region).line()
+            line = _Estimate(workload, snapshot, prices, on, region, runtimes.get(id(workload))).line()
             lines += [line] if line.parts else []
             workload.release()
     lines.sort(key=_rank)
@@ -113,8 +116,11 @@ def _rank(line: PotentialLine) -> tuple[Any, ...]:
 class _Estimate:
     """What is worked out of one workload."""
 
-    def __init__(self, workload: Workload, snapshot: Snapshot, prices: Prices, on: datetime.date, region: str) -> None:
+    def __init__(
+        self, workload: Workload, snapshot: Snapshot, prices: Prices, on: datetime.date, region: str, runtime: Workload | None
+    ) -> None:
         self.workload, self.snapshot, self.prices, self.on, self.region = workload, snapshot, prices, on, region
+        self.runtime = runtime
         self.notes: list[str] = []
         self.per = ""
         self.scaler = ""
@@ -143,13 +149,34 @@ class _Estimate:
     def _parts(self) -> Iterator[PotentialPart]:
         templates = self.workload.templates
         for template, count in zip(templates, self._counts(templates), strict=True):
+            source = template
             asked = list(_asked(template, self.snapshot))
+            if not asked and self.runtime is not None and template.component == "predictor":
+                source = next(iter(self.runtime.templates), template)
+                asked = list(_asked(source, self.snapshot))
+                self.notes.append(f"{self.runtime.ref.kind}/{self.runtime.ref.name} asks for them")
             if asked:
                 pods = self._pods(count)
-                yield from (self._part(template, key, units, share, pods if each else Span.of(1)) for key, units, share, each in asked)
+                yield from (
+                    self._part(template, source, key, units, share, pods if own else Span.of(1)) for key, units, share, own in asked
+                )
 
-    def _part(self, template: PodTemplate, key: str, units: int | None, share: Fraction | None, pods: Span) -> PotentialPart:
+    def _part(
+        self, template: PodTemplate, source: PodTemplate, key: str, units: int | None, share: Fraction | None, pods: Span
+    ) -> PotentialPart:
+        """Devices of one sort.
+
+        Args:
+            template: whose pods hold them.
+            source: what asks for them: the template itself, or that of a runtime.
+            key: resource name.
+            units: what one pod asks for; None where unknown.
+            share: devices behind one unit, by its name; None where unknown.
+            pods: how many.
+        """
         sorts = node_labels(template, self.snapshot, self.prices, key)
+        if source is not template and not any(sorts):
+            sorts = node_labels(source, self.snapshot, self.prices, key)
         models, price = self._price(key, sorts, units)
         part = share if share is None else _share_of_nodes(key, share, sorts, models)
         if share is not None and part is None:
@@ -275,6 +302,22 @@ class _Estimate:
             self.notes.append("a queue decides when it starts")
             return False
         return True
+
+
+def _runtime_of(workload: Workload, snapshot: Snapshot) -> Workload | None:
+    """The runtime in view that asks for the accelerators of a service which names it and asks for none itself.
+
+    Source: https://kserve.github.io/website/docs/concepts/resources/servingruntime
+    """
+    if (workload.ref.group, workload.ref.kind) != (_KSERVE, "InferenceService") or snapshot.asks_for_accelerator(workload):
+        return None
+    name = value_at(workload.raw, "spec.predictor.model.runtime")
+    if not isinstance(name, str):
+        return None
+    kinds = ("ServingRuntime", "ClusterServingRuntime")
+    found = next((one for kind in kinds if (one := snapshot.get(kind, name, workload.document, _KSERVE)) is not None), None)
+    runtime = snapshot.workload_of(found) if found else None
+    return runtime if runtime is not None and snapshot.asks_for_accelerator(runtime) else None
 
 
 # -- what a pod asks for ------------------------------------------------------------------------------------------------------------------

@@ -401,6 +401,21 @@ def test_templates_are_counted_and_not_priced() -> None:
     assert found.templates == 1
 
 
+@pytest.mark.parametrize("kind", ["ServingRuntime", "ClusterServingRuntime"])
+def test_a_service_holds_what_its_runtime_asks_for(kind: str) -> None:
+    runtime = f"apiVersion: serving.kserve.io/v1alpha1\nkind: {kind}\nmetadata: {{name: vllm, namespace: ml}}\nspec: {pod(2)}\n"
+    service = (
+        "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: m, namespace: ml}\n"
+        "spec: {predictor: {minReplicas: 1, maxReplicas: 3, model: {runtime: vllm, modelFormat: {name: vllm}}}}\n"
+    )
+    found = line(service, runtime)
+    assert found.hour == hours(2, 6)
+    assert found.notes == (f"{kind}/vllm asks for them",)
+    assert estimated(service).lines == ()
+    own = service.replace("model: {", f"{P5}, model: {{resources: {{limits: {{nvidia.com/gpu: 1}}}}, ")
+    assert line(own, runtime).hour == hours(1, 3)
+
+
 def test_the_most_expensive_first_and_shown_parts_add_up() -> None:
     where = f"nodeSelector: {{{TYPE}: p4d.24xlarge}}"
     texts = [deployment(f"replicas: {count}", pod(1, where), f"d{count}") for count in range(1, 8)]

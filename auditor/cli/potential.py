@@ -7,7 +7,8 @@ from typing import Any
 
 from auditor.cli import money
 from auditor.config import Settings
-from auditor.cost.estimate import compare, estimate
+from auditor.cost.compare import compare
+from auditor.cost.estimate import estimate
 from auditor.cost.potential import Change, Potential
 from auditor.errors import UsageError
 from auditor.snapshot import Snapshot

@@ -7,58 +7,28 @@ deadline is not bounded by anything. Nothing here says that any of it is wasted.
 from __future__ import annotations
 
 import datetime
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from auditor.accelerators import device, is_accelerator_class
-from auditor.cost.potential import (
-    Change,
-    ChangeLine,
-    DevicePrice,
-    How,
-    Potential,
-    PotentialLine,
-    PotentialPart,
-    Span,
-    Term,
-    TermKind,
-)
+from auditor.accelerators import device
+from auditor.cost.devices import Asked, asked_by, share_of_nodes
+from auditor.cost.potential import DevicePrice, Potential, PotentialLine, PotentialPart, Span, Term, TermKind
 from auditor.cost.prices import USD, Currency, Price, Prices, Subject, model_of
 from auditor.cost.schedule import runs_per_month
 from auditor.cost.selection import Labels, node_labels, subjects
-from auditor.document import Document, Unknown, mapping, sequence
+from auditor.document import Document, Unknown, sequence
 from auditor.finding import Confidence
 from auditor.jobs import bounds
 from auditor.kinds import PodCount
 from auditor.kinds.paths import number, value_at
 from auditor.queues import KUEUE, queue_names
-from auditor.snapshot import Snapshot, listed
+from auditor.snapshot import Snapshot
 from auditor.teams import owner_of
-from auditor.workload import AcceleratorRequest, Container, ContainerRole, PodTemplate, Workload
+from auditor.workload import PodTemplate, Workload
 from auditor.workload.values import integer
 
-__all__ = ["Potential", "PotentialLine", "compare", "estimate"]
-
-_SEVENTHS = re.compile(r"(?:.*[-.])?(?P<sevenths>[1-7])g\.\d+gb.*", re.IGNORECASE)
-_AMD_PARTS = {"dpx": 2, "tpx": 3, "qpx": 4, "cpx": 8}
-_AMD_PART = re.compile(r"amd\.com/(?P<mode>[a-z]+)_nps\d")
-# Cores of a chip: https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/index.html
-_CORES = {"Inferentia": 4, "Inferentia2": 2, "Trainium": 2}
-_CORE = "aws.amazon.com/neuroncore"
-
-# How HAMi and Volcano say which part of a device a container gets: percent of its cores, percent of its memory, memory.
-# https://github.com/Project-HAMi/HAMi/blob/master/docs/config.md
-_HAMI = ("nvidia.com/gpucores", "nvidia.com/gpumem-percentage", "nvidia.com/gpumem")
-_VOLCANO = ("volcano.sh/vgpu-cores", "volcano.sh/vgpu-memory-percentage", "volcano.sh/vgpu-memory")
-_COMPANIONS = {"nvidia.com/gpu": _HAMI, "volcano.sh/vgpu-number": _VOLCANO}
-
-# Labels of nodes whose units are parts of devices: one over so many, or sevenths.
-_BY_NUMBER = ("nvidia.com/gpu.replicas", "cloud.google.com/gke-max-shared-clients-per-gpu")
-_BY_STRATEGY = ("nvidia.com/gpu.sharing-strategy", "cloud.google.com/gke-gpu-sharing-strategy")
-_BY_PARTITION = ("cloud.google.com/gke-gpu-partition-size", "nvidia.com/gpu.product")
+__all__ = ["estimate"]
 
 _SCHEDULES = {
     ("batch", "CronJob"): "spec.schedule",
@@ -150,38 +120,32 @@ class _Estimate:
         templates = self.workload.templates
         for template, count in zip(templates, self._counts(templates), strict=True):
             source = template
-            asked = list(_asked(template, self.snapshot))
+            asked = list(asked_by(template, self.snapshot))
             if not asked and self.runtime is not None and template.component == "predictor":
                 source = next(iter(self.runtime.templates), template)
-                asked = list(_asked(source, self.snapshot))
+                asked = list(asked_by(source, self.snapshot))
                 self.notes.append(f"{self.runtime.ref.kind}/{self.runtime.ref.name} asks for them")
             if asked:
                 pods = self._pods(count)
-                yield from (
-                    self._part(template, source, key, units, share, pods if own else Span.of(1)) for key, units, share, own in asked
-                )
+                yield from (self._part(template, source, one, pods if one.each else Span.of(1)) for one in asked)
 
-    def _part(
-        self, template: PodTemplate, source: PodTemplate, key: str, units: int | None, share: Fraction | None, pods: Span
-    ) -> PotentialPart:
+    def _part(self, template: PodTemplate, source: PodTemplate, asked: Asked, pods: Span) -> PotentialPart:
         """Devices of one sort.
 
         Args:
             template: whose pods hold them.
             source: what asks for them: the template itself, or that of a runtime.
-            key: resource name.
-            units: what one pod asks for; None where unknown.
-            share: devices behind one unit, by its name; None where unknown.
+            asked: what one pod asks for.
             pods: how many.
         """
-        sorts = node_labels(template, self.snapshot, self.prices, key)
+        sorts = node_labels(template, self.snapshot, self.prices, asked.key)
         if source is not template and not any(sorts):
-            sorts = node_labels(source, self.snapshot, self.prices, key)
-        models, price = self._price(key, sorts, units)
-        part = share if share is None else _share_of_nodes(key, share, sorts, models)
-        if share is not None and part is None:
+            sorts = node_labels(source, self.snapshot, self.prices, asked.key)
+        models, price = self._price(asked.key, sorts, asked.units)
+        share = asked.share if asked.share is None else share_of_nodes(asked.key, asked.share, sorts, models)
+        if asked.share is not None and share is None:
             self.notes.append("a unit is a part of a device, and the manifest does not say which")
-        return PotentialPart(template.component, key, models[0] if len(models) == 1 else "", units, part, pods, price)
+        return PotentialPart(template.component, asked.key, models[0] if len(models) == 1 else "", asked.units, share, pods, price)
 
     def _counts(self, templates: tuple[PodTemplate, ...]) -> list[PodCount]:
         """Pods of each template, as far as an autoscaler in view moves them."""
@@ -320,110 +284,6 @@ def _runtime_of(workload: Workload, snapshot: Snapshot) -> Workload | None:
     return runtime if runtime is not None and snapshot.asks_for_accelerator(runtime) else None
 
 
-# -- what a pod asks for ------------------------------------------------------------------------------------------------------------------
-
-
-def _asked(template: PodTemplate, snapshot: Snapshot) -> Iterator[tuple[str, int | None, Fraction | None, bool]]:
-    """Devices of one pod: resource name, units, devices behind a unit, and whether each pod has its own. None is unknown."""
-    requests: dict[str, list[tuple[Container, AcceleratorRequest]]] = {}
-    for container in template.containers:
-        for request in container.accelerators:
-            if container.role is not ContainerRole.EPHEMERAL:
-                requests.setdefault(request.key, []).append((container, request))
-    for key, found in sorted(requests.items()):
-        units = template.accelerators.get(key)
-        if any(request.count is None for _, request in found):
-            yield key, None, None, True
-        elif units:
-            yield key, units, _share_of_unit(key, found), True
-    if not requests and template.has_accelerator_fraction:
-        yield "nvidia.com/gpu", *_fraction(template.annotations), True
-    yield from _claimed(template, snapshot)
-
-
-def _share_of_unit(key: str, found: list[tuple[Container, AcceleratorRequest]]) -> Fraction | None:
-    """Devices behind one unit of a resource, by its name and by what goes along with it; None where they do not tell."""
-    known = device(key)
-    shares = {_share_of_container(container, key) for container, _ in found if key in _COMPANIONS} - {Fraction(1)}
-    if shares:  # where containers of one pod have different shares, the largest
-        return None if None in shares else max(share for share in shares if share is not None)
-    if known is None or known.shared:
-        return None
-    if not known.partition:
-        return Fraction(1)
-    sevenths, amd = _SEVENTHS.fullmatch(key), _AMD_PART.fullmatch(key)
-    if sevenths:
-        return Fraction(int(sevenths["sevenths"]), 7)
-    return Fraction(1, _AMD_PARTS[amd["mode"]]) if amd and amd["mode"] in _AMD_PARTS else None
-
-
-def _share_of_container(container: Container, key: str) -> Fraction | None:
-    """The part of a device that HAMi or Volcano gives a container; 1 where it asks for whole ones, None where it cannot be known."""
-    cores, percent, memory = (container.effective_request(name) for name in _COMPANIONS[key])
-    if cores is None and percent is None and memory is None:
-        return Fraction(1) if key == "nvidia.com/gpu" else None
-    for part in (cores, percent):
-        if isinstance(part, Fraction) and 0 < part <= 100:
-            return Fraction(part) / 100
-    return None
-
-
-def _fraction(annotations: Mapping[str, Any]) -> tuple[int | None, Fraction | None]:
-    """The units of a pod that asks for a part of a GPU by annotation, and the part."""
-    share = annotations.get("gpu-fraction")
-    several = number(annotations, "gpu-fraction-num-devices", default=1)
-    if not isinstance(share, str | int) or not re.fullmatch(r"(0?\.\d{1,9}|1(\.0{1,9})?)", str(share)):
-        return several, None
-    return several, Fraction(str(share))
-
-
-def _claimed(template: PodTemplate, snapshot: Snapshot) -> Iterator[tuple[str, int | None, Fraction | None, bool]]:
-    """Devices that the pod claims by dynamic resource allocation, as far as they are in view. A named claim is one for all pods."""
-    document = template.workload.document
-    counted: Counter[tuple[str, bool]] = Counter()
-    unknown: set[tuple[str, bool]] = set()
-    for claim in template.resource_claims:
-        source = {**mapping(claim.get("source")), **claim}
-        for kind, field, path, each in (
-            ("ResourceClaimTemplate", "resourceClaimTemplateName", ("spec", "spec", "devices", "requests"), True),
-            ("ResourceClaim", "resourceClaimName", ("spec", "devices", "requests"), False),
-        ):
-            name = source.get(field)
-            found = snapshot.get(kind, name, document, "resource.k8s.io") if isinstance(name, str) else None
-            for request in listed(found, *path) if found else ():
-                exact = mapping(next(iter(sequence(request.get("firstAvailable"))), None) or request.get("exactly") or request)
-                who = exact.get("deviceClassName")
-                if isinstance(who, str) and is_accelerator_class(who):
-                    count = None if exact.get("allocationMode") == "All" else number(exact, "count", default=1)
-                    counted[who, each] += count or 0
-                    unknown |= {(who, each)} if count is None else set()
-    for who, each in sorted(counted):
-        yield who, None if (who, each) in unknown else counted[who, each], None if "mig" in who.split(".") else Fraction(1), each
-
-
-def _share_of_nodes(key: str, share: Fraction, sorts: tuple[Labels, ...], models: tuple[str, ...]) -> Fraction | None:
-    """Devices behind one unit, given the nodes that the pod chooses; None where they hold shares of unknown size."""
-    known = device(key)
-    if key == _CORE:
-        cores = {_CORES.get(model) for model in models}
-        only = cores.pop() if len(cores) == 1 else None
-        return Fraction(1, only) if only else None
-    if known is None or known.partition or share != 1:
-        return share
-    found = {_share_of_node(labels) for labels in sorts}
-    return found.pop() if len(found) == 1 else None
-
-
-def _share_of_node(labels: Labels) -> Fraction | None:
-    sevenths = next((found for key in _BY_PARTITION if (found := _SEVENTHS.fullmatch(labels.get(key, "")))), None)
-    share = Fraction(int(sevenths["sevenths"]), 7) if sevenths else Fraction(1)
-    text = next((labels[key] for key in _BY_NUMBER if labels.get(key)), "")
-    if text.isascii() and text.isdigit() and int(text[:6]) > 0:
-        return share / int(text[:6])
-    shared = any(labels.get(key, "none") != "none" for key in _BY_STRATEGY) or labels.get("nvidia.com/gpu.product", "").endswith("-SHARED")
-    return None if shared else share
-
-
 def _what(subject: Subject, price: Price) -> str:
     parts = (subject.instance_type or price.model or subject.product, subject.region, price.capacity_type)
     return ", ".join(part for part in parts if part)
@@ -451,52 +311,3 @@ def _bounds(scaler: Document) -> tuple[int, int]:
         idle = number(raw, "spec.idleReplicaCount")
         low = low if idle is None or low is None else min(low, idle)
     return low or 0, _UNBOUNDED if high is None else max(high, low or 0)
-
-
-# -- two versions -------------------------------------------------------------------------------------------------------------------------
-
-
-def compare(before: Iterable[PotentialLine], after: Iterable[PotentialLine], base: str, commit: str, notes: tuple[str, ...] = ()) -> Change:
-    """What differs between two versions. Workloads are the same by kind, namespace and name; of several such, those in the same file."""
-    old, new = _by_name(before), _by_name(after)
-    lines: list[ChangeLine] = []
-    for key in sorted({*old, *new}):
-        lines += _pairs(old.get(key, []), new.get(key, []))
-    lines.sort(key=_rank_of_change)
-    return Change(base, commit, tuple(lines), notes)
-
-
-def _by_name(lines: Iterable[PotentialLine]) -> dict[tuple[str, ...], list[PotentialLine]]:
-    found: dict[tuple[str, ...], list[PotentialLine]] = {}
-    for line in sorted(lines, key=lambda line: (line.file, line.line)):
-        found.setdefault((line.ref.group, line.ref.kind, line.ref.namespace, line.ref.name), []).append(line)
-    return found
-
-
-def _pairs(old: list[PotentialLine], new: list[PotentialLine]) -> Iterator[ChangeLine]:
-    here: list[PotentialLine] = []
-    gone = list(old)
-    for line in new:
-        same = next((other for other in gone if other.file == line.file), None)
-        if same is None:
-            here.append(line)
-            continue
-        gone.remove(same)
-        yield from _changed(same, line)
-    for one, other in zip(gone, here, strict=False):
-        yield from _changed(one, other)
-    yield from (ChangeLine(How.REMOVED, line, None) for line in gone[len(here) :])
-    yield from (ChangeLine(How.ADDED, None, line) for line in here[len(gone) :])
-
-
-def _changed(before: PotentialLine, after: PotentialLine) -> Iterator[ChangeLine]:
-    """A pair, where what it could cost differs."""
-    if (before.parts, before.term, before.per) != (after.parts, after.term, after.per):
-        yield ChangeLine(How.CHANGED, before, after)
-
-
-def _rank_of_change(change: ChangeLine) -> tuple[Any, ...]:
-    month = change.month
-    amount = month.low if month is not None and month.high is None else month.high if month is not None else None
-    line = change.line
-    return (amount is None, -(amount or Fraction(0)), str(line.ref), line.file, line.line)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from auditor.cost.estimate import compare, estimate
+from auditor.cost.compare import compare
+from auditor.cost.estimate import estimate
 from auditor.cost.potential import How, Potential, PotentialLine, Span, TermKind
 from auditor.cost.prices import Owner, Prices
 from auditor.cost.prices.owner import Match, Rule

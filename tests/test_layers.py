@@ -68,6 +68,7 @@ IMPORTED_ONCE = {
     "kubernetes": "auditor/source/cluster/kubeconfig.py",
     "urllib3": "auditor/source/http.py",
     "yaml": "auditor/source",
+    "jinja2": "reports/html.py",
 }
 ALSO = {("yaml", "reports/yaml.py")}  # the renderer of that format
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
+import itertools
 import os
 import re
 import subprocess
@@ -18,16 +20,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.cost.model import Amount, Category, Costs
+from auditor.cost.model import Amount, Category
 from auditor.registry import format_names, renderer
-from auditor.report import Report, View
+from auditor.report import Report, View, rounded
 from tests.reports import sample
 
 ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "input", "link", "br", "rect", "path", "line"}
 SAMPLES = [name for name in sample.SAMPLES if name != "large"]
-amounts = __import__("importlib").import_module("auditor.reports.page.amounts")
-charts = __import__("importlib").import_module("auditor.reports.page.charts")
+amounts = importlib.import_module("auditor.reports.page.amounts")
+charts = importlib.import_module("auditor.reports.page.charts")
 
 
 class Page(HTMLParser):
@@ -138,7 +140,7 @@ def test_headings_do_not_skip_a_level(any_page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in any_page.elements if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_tables_have_captions_and_scopes() -> None:
@@ -247,7 +249,7 @@ shares = st.fractions(min_value=0, max_value=10**6, max_denominator=97)
 @given(rows=st.lists(st.lists(shares, min_size=3, max_size=3), min_size=1, max_size=8), places=st.sampled_from([0, 1, 2]))
 def test_rounding_keeps_sums(rows: list[list[Fraction]], places: int) -> None:
     columns = list(zip(*rows, strict=True))
-    totals = __import__("auditor.report").report.rounded([sum(column, Fraction(0)) for column in columns], places)
+    totals = rounded([sum(column, Fraction(0)) for column in columns], places)
     shown = amounts.table(rows, totals, places)
     unit = Fraction(1, 10**places)
     for index, column in enumerate(columns):
@@ -344,13 +346,13 @@ def test_findings_are_grouped(group_by: str, first: str) -> None:
 
 def test_the_timeline_is_stacked_without_gaps() -> None:
     timeline = charts.timeline(sample.costs())
-    assert [category for category, _ in timeline.stacks][0] is Category.ACTIVE
+    assert timeline.stacks[0][0] is Category.ACTIVE
     at: dict[float, list[tuple[float, float]]] = {}
     for _, blocks in timeline.stacks:
         for block in blocks:
             at.setdefault(float(block.x[:-1]), []).append((float(block.y), float(block.height)))
     for pieces in at.values():
-        for (y, _), (next_y, height) in zip(pieces, pieces[1:], strict=False):
+        for (y, _), (next_y, height) in itertools.pairwise(pieces):
             assert next_y + height <= y + 0.02
     assert [tick.label for tick in timeline.levels] == ["0", "20", "40", "60"]
     assert [tick.label for tick in timeline.times] == ["Wed 18", "Thu 19", "Fri 20", "Sat 21", "Sun 22", "Mon 23", "Tue 24"]
@@ -358,7 +360,8 @@ def test_the_timeline_is_stacked_without_gaps() -> None:
     assert sum(sum(point.devices.values()) for point in timeline.points) == 164 * 52
 
 
-def test_a_timeline_of_nothing(costs: Costs = sample.costs()) -> None:
+def test_a_timeline_of_nothing() -> None:
+    costs = sample.costs()
     empty = replace(costs, timeline=tuple(replace(point, devices={}) for point in costs.timeline))
     assert charts.timeline(empty).stacks == ()
     assert "The timeline as a table" in page(sample.report(empty)).visible

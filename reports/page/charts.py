@@ -12,10 +12,9 @@ from auditor.report import Amount, Category, Costs, Point
 
 from .amounts import ORDER
 
-__all__ = ["Band", "Bar", "Block", "Tick", "Timeline", "bar", "buckets", "timeline"]
+__all__ = ["Band", "Bar", "Tick", "Timeline", "bar", "buckets", "timeline"]
 
 HEIGHT = 240  # of the timeline, in pixels
-_OVERLAP = Fraction(3, 10_000)  # of a block with the next, or the ground shows between them as a line
 _MOST = 168  # stretches of a timeline: a week of hours
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ZERO = Fraction(0)
@@ -28,16 +27,6 @@ class Bar:
     style: str
     x: str
     width: str
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A piece of a stack: percentages across, pixels down."""
-
-    x: str
-    y: str
-    width: str
-    height: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +50,14 @@ class Timeline:
     """Devices by category over the window.
 
     Attributes:
-        stacks: for each category that occurs, from the bottom up, its blocks.
+        areas: for each category that occurs, from the bottom up, the outline of it and of what is below, as a path in a square of 1 by 1.
         times, levels: marks of the axes.
         bands: what is missing.
         points: the same in numbers.
         daily: each of them is a day.
     """
 
-    stacks: tuple[tuple[Category, tuple[Block, ...]], ...]
+    areas: tuple[tuple[Category, str], ...]
     times: tuple[Tick, ...]
     levels: tuple[Tick, ...]
     bands: tuple[Band, ...]
@@ -108,33 +97,40 @@ def timeline(costs: Costs) -> Timeline | None:
         return None
     points = _merged(lasting, -(-len(lasting) // _MOST))
     step, highest = _scale(max(sum(point.devices.values(), _ZERO) / point.hours for point in points))
-    stacks: dict[Category, list[tuple[Fraction, Fraction, Fraction, Fraction]]] = {}
-    for point in points:
-        y = _ZERO
-        for category in ORDER:
-            height = point.devices.get(category, _ZERO) / point.hours / highest * HEIGHT
-            if height:
-                blocks = stacks.setdefault(category, [])
-                x, width = _hours(point.start - costs.start), point.hours
-                if blocks and blocks[-1][1] == y and blocks[-1][3] == height and blocks[-1][0] + blocks[-1][2] == x:
-                    x, width = blocks[-1][0], blocks.pop()[2] + width
-                blocks.append((x, y, width, height))
-            y += height
     daily = costs.hours > 48
     return Timeline(
-        stacks=tuple(
-            (category, tuple(_block(*piece, costs.hours) for piece in stacks[category])) for category in ORDER if category in stacks
+        areas=tuple(
+            (category, _outline(costs, points, ORDER[: index + 1], highest))
+            for index, category in enumerate(ORDER)
+            if any(point.devices.get(category) for point in points)
         ),
         times=tuple(_times(costs)),
-        levels=tuple(Tick(_pixel(HEIGHT - level / highest * HEIGHT), f"{level:,}") for level in range(0, int(highest) + 1, step)),
+        levels=tuple(Tick(_short(HEIGHT - level / highest * HEIGHT, 2), f"{level:,}") for level in range(0, int(highest) + 1, step)),
         bands=tuple(_bands(costs)),
         points=tuple(buckets(lasting) if daily else points),
         daily=daily,
     )
 
 
-def _block(x: Fraction, y: Fraction, width: Fraction, height: Fraction, whole: Fraction) -> Block:
-    return Block(_share(x, whole), _pixel(HEIGHT - y - height), _share(width + whole * _OVERLAP, whole), _pixel(height))
+def _outline(costs: Costs, points: Iterable[Point], stack: Sequence[Category], highest: Fraction) -> str:
+    """The area below the last category of a stack, with all that is below it; only where that category occurs. What is below is drawn over
+    it later, so that no line of the ground shows between two of them.
+    """
+    steps: list[tuple[Fraction, Fraction, Fraction]] = []
+    for point in points:
+        if point.devices.get(stack[-1]):
+            begin = _hours(point.start - costs.start)
+            top = sum((point.devices.get(category, _ZERO) for category in stack), _ZERO) / point.hours / highest
+            if steps and steps[-1][1:] == (begin, top):
+                begin, _, _ = steps.pop()
+            steps.append((begin, _hours(point.start - costs.start) + point.hours, top))
+    drawn, last = [], None
+    for begin, end, top in steps:
+        if begin != last:
+            drawn.append(f"{'' if last is None else 'V1'}M{_short(begin / costs.hours, 5)} 1")
+        drawn.append(f"V{_short(1 - top, 4)}H{_short(end / costs.hours, 5)}")
+        last = end
+    return "".join(drawn) + "V1Z"
 
 
 def buckets(points: Iterable[Point]) -> list[Point]:
@@ -192,10 +188,6 @@ def _hours(time: datetime.timedelta) -> Fraction:
 
 def _share(part: Fraction, whole: Fraction) -> str:
     return f"{_short(part / whole * 100, 3)}%"
-
-
-def _pixel(value: Fraction) -> str:
-    return _short(value, 2)
 
 
 def _short(value: Fraction, places: int) -> str:

@@ -33,7 +33,7 @@ class Row:
 
     Attributes:
         name: who.
-        also: more words about it.
+        note: what is known about it besides.
         hours: device-hours.
         total: money.
         cells: money by column.
@@ -41,7 +41,7 @@ class Row:
     """
 
     name: str
-    also: tuple[str, ...]
+    note: str
     hours: str
     total: Cell
     cells: tuple[Cell, ...]
@@ -56,7 +56,6 @@ class Group:
         id: names it in the page.
         title: its heading.
         first: what its rows are.
-        also: headings of more words.
         columns: headings of the cells.
         rows: the most expensive first.
         total: the last line.
@@ -65,7 +64,6 @@ class Group:
     id: str
     title: str
     first: str
-    also: tuple[str, ...]
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     total: Row
@@ -79,20 +77,20 @@ def groups(money: Money) -> tuple[Group, ...]:
         return name or (nobody if line.category is Category.UNALLOCATED else "(not known)")
 
     return (
-        _group(money, ("team", "Team", ()), lambda line: (held(line.team, line),)),
-        _group(money, ("namespace", "Namespace", ()), lambda line: (held(line.namespace, line),)),
+        _group(money, ("team", "Team"), lambda line: (held(line.team, line), "")),
+        _group(money, ("namespace", "Namespace"), lambda line: (held(line.namespace, line), "")),
         _group(
             money,
-            ("workload", "Workload", ("Team", "Role")),
-            lambda line: (held(line.workload, line), line.team or "", line.role if line.name else ""),
+            ("workload", "Workload"),
+            lambda line: (held(line.workload, line), " · ".join(word for word in (line.role, line.team) if word)),
         ),
-        _group(money, ("node pool", "Node pool", ()), lambda line: (line.pool or "(no pool)",)),
-        _group(money, ("device model", "Device model", ()), lambda line: (line.model or "(not known)",)),
+        _group(money, ("node pool", "Node pool"), lambda line: (line.pool or "(no pool)", "")),
+        _group(money, ("device model", "Device model"), lambda line: (line.model or "(not known)", "")),
     )
 
 
-def _group(money: Money, heads: tuple[str, str, tuple[str, ...]], key: Callable[[CostLine], tuple[str, ...]]) -> Group:
-    title, first, also = heads
+def _group(money: Money, heads: tuple[str, str], key: Callable[[CostLine], tuple[str, ...]]) -> Group:
+    title, first = heads
     costs, whole = money.costs, Whole.of(money)
     columns = [part for part in _COLUMNS if any(whole.exact[category].hours for category in part[1])]
     ordered = [[category for category in ORDER if category in part[1]] for part in columns]
@@ -112,7 +110,7 @@ def _group(money: Money, heads: tuple[str, str, tuple[str, ...]], key: Callable[
         paid = sum((entry[0] for entry in numbers), Decimal(0))
         return Row(
             name=names[0],
-            also=names[1:],
+            note=names[1],
             hours=quantity(lasted),
             total=money.cell(paid, total, sum((entry[2] for entry in numbers), Decimal(0))),
             cells=tuple(money.cell(*entry) for entry in numbers),
@@ -128,5 +126,5 @@ def _group(money: Money, heads: tuple[str, str, tuple[str, ...]], key: Callable[
         )
         for index, names in enumerate(found)
     ]
-    last = row(("All", *[""] * len(also)), totals, whole.of_hours(ORDER), ())
-    return Group(f"by-{title.replace(' ', '-')}", f"By {title}", first, also, tuple(part[0] for part in columns), tuple(rows), last)
+    last = row(("All", ""), totals, whole.of_hours(ORDER), ())
+    return Group(f"by-{title.replace(' ', '-')}", f"By {title}", first, tuple(part[0] for part in columns), tuple(rows), last)

@@ -17,9 +17,9 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from auditor.report import Action, Basis, Costs, Finding, Report, Severity, View, counts
+from auditor.report import Action, Basis, Costs, Finding, Report, Severity, View, counts, rounded
 
-from .page.amounts import ORDER, Money, hours, percent
+from .page.amounts import ORDER, Money, hours, percent, quantity
 from .page.charts import timeline
 from .page.groups import groups
 from .page.overview import WORDS, overview
@@ -127,7 +127,7 @@ def _costs(costs: Costs) -> dict[str, Any]:
         "devices": "devices" if costs.basis is Basis.NOW else "device-hours",
         "length": _length(costs.hours),
         "code": currency.code,
-        "rate": "" if currency.per_usd == 1 else f"1 USD = {float(currency.per_usd):g} {currency.code}",
+        "rate": "" if currency.per_usd == 1 else f"1 USD = {_plain(currency.per_usd)} {currency.code}",
         "all": overview(money),
         "categories": [(category.value, *WORDS[category]) for category in ORDER],
         "timeline": timeline(costs),
@@ -143,6 +143,11 @@ def _costs(costs: Costs) -> dict[str, Any]:
 def _action(money: Money, action: Action) -> dict[str, Any]:
     """An action, and what was wasted in the window."""
     return {"it": action, "month": money.month(action.month), "hours": hours(action.amount.hours), "wasted": money.single(action.amount)}
+
+
+def _plain(rate: Fraction) -> str:
+    """A rate of exchange, without zeros at its end."""
+    return quantity(rounded([rate], 6)[0]).rstrip("0").rstrip(".")
 
 
 def _length(window: Fraction) -> str:

@@ -439,6 +439,11 @@ def empty() -> Report:
     return replace(scan(), findings=(), suppressed=(), skipped=(), not_judged={}, folders=())
 
 
+def money_alone() -> Report:
+    """Money, and nothing that was judged or could not be read."""
+    return replace(empty(), costs=costs(), rules=0, summary=Summary(0, 0, 0, 0, 0, 0, 0, 0, 0))
+
+
 def large(findings: int = 5000, workloads: int = 500) -> Report:
     """Many of everything."""
     some = lines()
@@ -451,6 +456,7 @@ SAMPLES = {
     "euro": lambda: report(costs(EUR)),
     "now": lambda: report(now()),
     "allocation": lambda: report(allocation()),
+    "money": money_alone,
     "scan": scan,
     "empty": empty,
     "large": large,

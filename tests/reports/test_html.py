@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import importlib
 import itertools
@@ -178,26 +179,27 @@ hostile = st.text(max_size=40) | st.sampled_from(
 )
 
 
+@functools.cache
+def elements(word: str) -> list[str]:
+    costs = sample.costs()
+    first = replace(costs.lines[0], name=word, namespace=word, team=word, pool=word, model=word, role=word, kind=word, detail="warm")
+    action = replace(costs.actions[0], title=word, remedy=word, target=word, team=word, evidence=(word,), query=f"a {word}")
+    use = replace(costs.prices[0], what=word, model=word, basis=f"a {word}", source=f"a {word}", notes=(word,))
+    costs = replace(costs, lines=(first,), actions=(action,), prices=(use,), notes=(word,))
+    report = sample.report(costs, 1)
+    who = report.findings[0].object
+    assert who
+    finding = replace(
+        report.findings[0], message=word, remediation=f"a {word}", path=f"a {word}", file=word, object=replace(who, name=word)
+    )
+    parsed = page(replace(report, findings=(finding,), suppressed=(), not_judged={word: 1}))
+    return [tag for tag, _ in parsed.elements if tag != "wbr"]
+
+
 @settings(max_examples=40)
 @given(name=hostile)
 def test_no_name_changes_the_page(name: str) -> None:
     """Whatever objects, rules' messages and notes hold, the page has the elements that it has with a tame text."""
-
-    def elements(word: str) -> list[str]:
-        costs = sample.costs()
-        first = replace(costs.lines[0], name=word, namespace=word, team=word, pool=word, model=word, role=word, kind=word, detail="warm")
-        action = replace(costs.actions[0], title=word, remedy=word, target=word, team=word, evidence=(word,), query=f"a {word}")
-        use = replace(costs.prices[0], what=word, model=word, basis=f"a {word}", source=f"a {word}", notes=(word,))
-        costs = replace(costs, lines=(first,), actions=(action,), prices=(use,), notes=(word,))
-        report = sample.report(costs, 1)
-        who = report.findings[0].object
-        assert who
-        finding = replace(
-            report.findings[0], message=word, remediation=f"a {word}", path=f"a {word}", file=word, object=replace(who, name=word)
-        )
-        parsed = page(replace(report, findings=(finding,), suppressed=(), not_judged={word: 1}))
-        return [tag for tag, _ in parsed.elements if tag != "wbr"]
-
     assert elements(name or "x") == elements("tame")
 
 
@@ -321,6 +323,13 @@ def test_nothing_is_silent() -> None:
         "18.5 device-hours of measurements are of pods that held nothing",
     ):
         assert words in found
+
+
+def test_a_page_about_money_alone() -> None:
+    found = page(sample.money_alone()).visible
+    assert "Audit of ML workloads mlaudit 0." in found
+    assert "finding" not in found
+    assert "No rule was asked: this page is about money alone." in found
 
 
 def test_a_page_about_findings_alone() -> None:

@@ -47,7 +47,7 @@ def render(report: Report, view: View) -> str:
         lstrip_blocks=True,
     )
     environment.filters["hours"] = hours
-    return environment.get_template("page.html").render(
+    page = environment.get_template("page.html").render(
         report=report,
         policy=policy,
         style=_Own(style),
@@ -59,6 +59,8 @@ def render(report: Report, view: View) -> str:
         opened=len(report.findings) <= _OPEN,
         folders=Counter(folder.reason for folder in report.folders),
     )
+    # In ASCII it is the same page in every encoding: a changed letter in the style would change its hash.
+    return page.encode("ascii", "xmlcharrefreplace").decode()
 
 
 class _Own(str):

@@ -115,6 +115,7 @@ def test_only_the_pages_own_style_and_script_may_run(any_page: Page) -> None:
         assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
     assert "unsafe" not in str(policy)
     assert "\r" not in any_page.text
+    assert any_page.text.isascii()
 
 
 def test_nothing_is_inline_and_nothing_is_fetched(any_page: Page) -> None:
@@ -157,6 +158,14 @@ def test_a_name_is_text() -> None:
     assert [tag for tag, _ in found.elements].count("script") == 1
 
 
+@pytest.mark.parametrize(("text", "written"), [("set `a` to `b`", "a|b"), ("an `odd one", ""), ("`<b>`", "<b>"), ("``", "")])
+def test_code_in_a_remedy_is_set_as_code(text: str, written: str) -> None:
+    report = sample.scan(1)
+    found = page(replace(report, findings=(replace(report.findings[0], message="plain", path="", remediation=text),)))
+    assert "|".join(data for data in found.inside("code") if data not in ("node_modules", "--complete")) == written
+    assert (text.replace("`", "") if text.count("`") % 2 == 0 else text) in found.visible
+
+
 def test_what_would_turn_the_text_around_is_shown() -> None:
     found = page(sample.report(sample.costs()))
     assert "StatefulSet/vision/gnp\\u202eexe.\\u2066x" in found.visible
@@ -193,7 +202,7 @@ def elements(word: str) -> list[str]:
         report.findings[0], message=word, remediation=f"a {word}", path=f"a {word}", file=word, object=replace(who, name=word)
     )
     parsed = page(replace(report, findings=(finding,), suppressed=(), not_judged={word: 1}))
-    return [tag for tag, _ in parsed.elements if tag != "wbr"]
+    return [tag for tag, _ in parsed.elements if tag not in ("wbr", "code")]
 
 
 @settings(max_examples=40)

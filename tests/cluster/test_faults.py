@@ -20,7 +20,7 @@ import pytest
 
 from auditor.cli import live
 from auditor.source import cluster, http
-from auditor.source.cluster import connection, pages
+from auditor.source.cluster import answers, connection, pages
 from tests.cluster.asking import MANY, ask, named
 from tests.testbed.cluster import Testbed
 from tests.testbed.credentials import make_certificates
@@ -211,7 +211,7 @@ def test_an_empty_list_may_be_null(testbed: Testbed, proxy: FaultyProxy) -> None
     [
         (HangUp(0.5), "the connection broke (tried 8 times); try again later"),
         (Cut(0.5), "the answer was cut off (tried 8 times); try again later"),
-        (Status(401), f"does not accept the credentials; {connection._CREDENTIALS}"),
+        (Status(401), f"does not accept the credentials; {answers.CREDENTIALS}"),
         (Html(), f"is no Kubernetes API server: it answers 200 with text/html; {CHECK}"),
         (Html(404), f"is no Kubernetes API server: it answers 404 with text/html; {CHECK}"),
         (Html(302), f"is no Kubernetes API server: it answers 302 with text/html; {CHECK}"),
@@ -362,7 +362,7 @@ def test_a_certificate_of_somebody_else(testbed: Testbed, tmp_path: Path) -> Non
 @pytest.mark.parametrize("token", ["unknown", "expired.expired.expired"])
 def test_a_token_that_nobody_knows(testbed: Testbed, token: str) -> None:
     answer = ask(testbed.kubeconfig("admin", token=token))
-    message = f"{testbed.server} does not accept the credentials; {connection._CREDENTIALS}"
+    message = f"{testbed.server} does not accept the credentials; {answers.CREDENTIALS}"
     assert (answer.code, answer.error) == (3, message)
 
 

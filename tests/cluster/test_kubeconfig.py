@@ -16,7 +16,7 @@ import yaml
 
 from auditor.errors import SourceError, UsageError
 from auditor.source.cluster import Connection, connect
-from auditor.source.cluster.connection import _CREDENTIALS
+from auditor.source.cluster.answers import CREDENTIALS
 from tests.cluster.asking import ask
 from tests.testbed.cluster import Testbed
 from tests.testbed.proxy import FaultyProxy, Status, Text
@@ -166,7 +166,7 @@ def test_files_that_hold_something_else(tmp_path: Path, content: bytes) -> None:
 def test_users_without_credentials_are_anonymous(write: Callable[..., Path], server: FaultyProxy, user: Any) -> None:
     config = write("config", "a", current="a", cluster={"server": server.url}, user=user or {})
     answer = ask(config)
-    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials; {_CREDENTIALS}")
+    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials; {CREDENTIALS}")
 
 
 # -- credentials --------------------------------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_an_error_quotes_no_credentials(write: Callable[..., Path], server: Faul
     config = write("config", "a", current="a", cluster={"server": server.url}, user={"exec": None, "client-key-data": "s3cret"})
     complaint = f"Invalid kube-config file. Expected key exec in {config}/user"
     answer = ask(config)
-    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials ({complaint}); {_CREDENTIALS}")
+    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials ({complaint}); {CREDENTIALS}")
 
 
 @pytest.mark.parametrize("token", ["a\nb", "tökän", "\x1b"])
@@ -243,14 +243,14 @@ def test_a_plugin_that_works(plugin: Callable[[str], Path], server: FaultyProxy)
 )
 def test_a_plugin_that_does_not(plugin: Callable[[str], Path], server: FaultyProxy, code: str, complaint: str) -> None:
     answer = ask(plugin(code))
-    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials ({complaint}); {_CREDENTIALS}")
+    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials ({complaint}); {CREDENTIALS}")
 
 
 def test_a_plugin_that_is_not_there(write: Callable[..., Path], server: FaultyProxy) -> None:
     user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "gke-gcloud-auth-plugin-absent"}}
     answer = ask(write("config", "a", current="a", cluster={"server": server.url}, user=user))
     complaint = "[Errno 2] No such file or directory: 'gke-gcloud-auth-plugin-absent'"
-    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials ({complaint}); {_CREDENTIALS}")
+    assert (answer.code, answer.error) == (3, f"{server.url} does not accept the credentials ({complaint}); {CREDENTIALS}")
 
 
 def test_a_token_is_renewed_once_it_has_run_out(plugin: Callable[[str], Path], tmp_path: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from auditor.errors import SourceError
 from auditor.listing import Resource
-from auditor.source.cluster.connection import Connection, Expired, Refused
+from auditor.source.cluster.answers import Expired, Refused
+from auditor.source.cluster.connection import MAX_IN_FLIGHT, Connection
 from auditor.source.cluster.discovery import discover
 from auditor.source.cluster.pages import live_document, objects_of
 
@@ -26,7 +31,7 @@ class Table:
         self.answers = {path: list(given) for path, given in answers.items()}
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None, accept: str = "") -> Any:
+    def get(self, path: str, query: Mapping[str, Any] | None = None, accept: str = "", arrived: object = None) -> Any:
         self.asked.append((path, dict(query or {})))
         given = self.answers.get(path) or [Refused(404, "absent")]
         answer = given.pop(0) if len(given) > 1 else given[0]
@@ -182,6 +187,77 @@ def test_half_a_list_is_none(answers: list[Any], reason: str | None) -> None:
     with pytest.raises(Refused) as caught:
         listed(*answers)
     assert caught.value.reason == reason
+
+
+class Eager:
+    """Pages by token, as built-in kinds are written. What is asked for is noted when it is asked, and when it is decoded."""
+
+    host = "https://eager"
+
+    def __init__(self, pages: Mapping[str, tuple[list[str], str]]) -> None:
+        self.pages = pages
+        self.happened: list[tuple[str, str]] = []
+        self.later = threading.Event()
+
+    def get(self, path: str, query: Mapping[str, Any], accept: str = "", arrived: Callable[[bytes], None] | None = None) -> Any:
+        token = query.get("continue", "")
+        self.happened.append(("asked", token))
+        if token:
+            self.later.set()
+        names, following = self.pages[token]
+        head = f'{{"kind":"PodList","apiVersion":"v1","metadata":{{"resourceVersion":"7","continue":"{following}"'
+        assert arrived is not None
+        for _ in range(2):  # as where the first answer was cut off
+            arrived(head.encode() if following else b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"')
+        if not token:
+            self.later.wait(5)
+        self.happened.append(("decoded", token))
+        return page(*names, token=following)
+
+
+def test_the_next_page_is_asked_for_while_one_is_decoded() -> None:
+    table = Eager({"": (["a", "b"], "MQ=="), "MQ==": (["c"], "Mg"), "Mg": (["d"], "")})
+    objects = objects_of(cast(Connection, table), PODS, "")
+    assert [document.ref.name for document in objects] == ["a", "b", "c", "d"]
+    assert [token for what, token in table.happened if what == "asked"] == ["", "MQ==", "Mg"]
+    assert table.happened.index(("asked", "MQ==")) < table.happened.index(("decoded", ""))
+
+
+def test_a_list_that_turns_in_a_circle_ends() -> None:
+    table = Eager({"": (["a"], "MQ"), "MQ": (["b"], "Mg"), "Mg": (["c"], "MQ")})
+    with pytest.raises(Refused, match="its list does not go on where it should"):
+        objects_of(cast(Connection, table), PODS, "")
+    assert len(table.happened) == 6
+
+
+class Counting:
+    """A pool of urllib3 that counts the requests under way."""
+
+    pool_classes_by_scheme: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, body: bytes = b"{}") -> None:
+        self.body, self.now, self.most, self.lock = body, 0, 0, threading.Lock()
+
+    def request(self, *_: object, **__: object) -> Any:
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.005)
+        with self.lock:
+            self.now -= 1
+        return SimpleNamespace(status=200, headers={"Content-Type": "application/json"}, data=self.body)
+
+
+def connected(pool: Counting) -> Connection:
+    return Connection("https://counting", "counting", pool, dict, time.monotonic() + 60)
+
+
+def test_few_requests_are_in_flight_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.source.cluster.connection.REQUESTS_PER_SECOND", 5000.0)
+    pool = Counting()
+    with connected(pool) as connection, ThreadPoolExecutor(9) as threads:
+        assert list(threads.map(lambda _: connection.get("/"), range(45))) == [{}] * 45
+    assert (pool.most, connection.requests) == (MAX_IN_FLIGHT, 45)
 
 
 # -- what is kept -------------------------------------------------------------------------------------------------------------------------

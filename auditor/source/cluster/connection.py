@@ -5,15 +5,16 @@ Only GET requests can be made with it.
 
 from __future__ import annotations
 
-import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from auditor.errors import SourceError
-from auditor.source.http import RETRIED, Again, Channel, Response, Wording, printable, retry_after
+from auditor.source.cluster.answers import CHECK, Expired, Refused, content_of
+from auditor.source.http import Again, Channel, Response, Wording
 
-__all__ = ["MAX_IN_FLIGHT", "Connection", "Expired", "Refused"]
+__all__ = ["MAX_IN_FLIGHT", "Connection"]
 
 # The API server bounds requests in flight (API priority and fairness), and an audit is a guest: few at a time, and not many a second.
 # kubectl itself allows 50 a second (https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/kubectl/pkg/cmd/cmd.go).
@@ -22,25 +23,14 @@ REQUESTS_PER_SECOND = 50.0
 
 # A restarted API server knows no roles for some 100 ms, and says 403 to everybody: so nobody is refused at the first word.
 _REFUSALS, _REFUSED_PAUSE = 2, 0.3
-_CHECK = "check the server in the kubeconfig"
-_CREDENTIALS = "they may have expired; `kubectl auth whoami` with the same kubeconfig tells"
-_WORDING = Wording(SourceError, _CHECK, "check certificate-authority in the kubeconfig", "--timeout")
+_WORDING = Wording(SourceError, CHECK, "check certificate-authority in the kubeconfig", "--timeout")
 
 
-class Refused(Exception):
-    """The API server answers, but not with what was asked for (403, 404, 405 …). ``reason`` is its own sentence."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status, self.reason = status, reason
-
-
-class Expired(Exception):
-    """A ``continue`` token has expired (410): the list has to be begun again."""
+_Arrived = Callable[[bytes], None] | None
 
 
 class Connection(Channel):
-    """GET requests to one API server. Safe for several threads; see `Channel` for how they end.
+    """GET requests to one API server, a few at a time. Safe for several threads; see `Channel` for how they end.
 
     Args:
         host: ``https://…``, without a slash at the end.
@@ -57,9 +47,18 @@ class Connection(Channel):
         super().__init__(host, pool, deadline, _WORDING)
         self.name, self.complaints = name, complaints
         self._headers = headers
+        self._slots = threading.Semaphore(MAX_IN_FLIGHT)
 
-    def get(self, path: str, query: Mapping[str, str | int] | None = None, accept: str = "application/json") -> Any:
+    def get(
+        self, path: str, query: Mapping[str, str | int] | None = None, accept: str = "application/json", arrived: _Arrived = None
+    ) -> Any:
         """The decoded answer to a GET.
+
+        Args:
+            path: what to get.
+            query: its query.
+            accept: the media types that are understood.
+            arrived: called with what has come, before it is decoded; and again where it is found damaged and comes anew.
 
         Raises:
             Refused: the API server will not give it: it says no, or goes on failing at this one.
@@ -73,7 +72,7 @@ class Connection(Channel):
         def once() -> Any:
             nonlocal refusals
             try:
-                return self._once(url, accept, listing=listing)
+                return self._once(url, accept, arrived, listing=listing)
             except Refused as refused:
                 refusals += 1
                 if refused.status != 403 or refusals == _REFUSALS:
@@ -87,35 +86,17 @@ class Connection(Channel):
                 raise Refused(again.status, f"{again.fault}, {again.tries} times") from None
             raise self.lasting(again, "try again later") from None
 
-    def _once(self, url: str, accept: str, *, listing: bool) -> Any:
-        response = self.request("GET", url, {"Accept": accept, "Accept-Encoding": "gzip", **self._headers()})
+    def _once(self, url: str, accept: str, arrived: _Arrived, *, listing: bool) -> Any:
+        response = self._requested(url, accept)
         if response.status == 410 and listing:
             raise Expired
-        return self._answer(response)
+        if arrived and response.status == 200:
+            arrived(response.body)
+        return content_of(response, self.host, self.complaints)
+
+    def _requested(self, url: str, accept: str) -> Response:
+        with self._slots:
+            return self.request("GET", url, {"Accept": accept, "Accept-Encoding": "gzip", **self._headers()})
 
     def _interval(self) -> float:
         return 1 / REQUESTS_PER_SECOND
-
-    def _answer(self, response: Response) -> Any:
-        status = response.status
-        if status in RETRIED:
-            raise Again(f"the API server answers {status}", retry_after(response.headers), status)
-        try:
-            answer = json.loads(response.body)
-        except RecursionError:  # whoever may write one object could otherwise end every audit
-            raise Refused(status, "an object is nested too deeply to be read") from None
-        except ValueError:
-            kind = response.kind
-            if status == 200 and kind == "application/json":
-                raise Again("the answer was cut off") from None
-            if status not in (401, 403) and (status, kind) != (404, "text/plain"):  # so an API server says that it has no such API
-                message = f"{self.host} is no Kubernetes API server: it answers {status} with {kind}"
-                raise SourceError(message, _CHECK) from None
-            answer = {}
-        if status == 401:
-            complaint = f" ({self.complaints[0]})" if self.complaints else ""
-            raise SourceError(f"{self.host} does not accept the credentials{complaint}", _CREDENTIALS)
-        if status >= 300:
-            reason = answer.get("message") if isinstance(answer, dict) else None
-            raise Refused(status, printable(str(reason or f"the API server answers {status}"))[:300])
-        return answer

@@ -11,7 +11,8 @@ from typing import Any
 from auditor.document import mapping, sequence
 from auditor.errors import SourceError
 from auditor.listing import Resource
-from auditor.source.cluster.connection import Connection, Refused
+from auditor.source.cluster.answers import Refused
+from auditor.source.cluster.connection import Connection
 
 __all__ = ["discover"]
 

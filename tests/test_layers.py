@@ -67,6 +67,7 @@ IMPORTED_ONCE = {
     "tabulate": "auditor/cli",
     "kubernetes": "auditor/source/cluster/kubeconfig.py",
     "urllib3": "auditor/source/http.py",
+    "orjson": "auditor/source/cluster/answers.py",
     "yaml": "auditor/source",
     "jinja2": "reports/html.py",
 }

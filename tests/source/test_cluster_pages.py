@@ -260,6 +260,23 @@ def test_few_requests_are_in_flight_whoever_asks(monkeypatch: pytest.MonkeyPatch
     assert (pool.most, connection.requests) == (MAX_IN_FLIGHT, 45)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": NaN}', None),
+        ('"\\ud800"', "\ud800"),
+        ('{"a": 1, "a": 2}', {"a": 2}),
+        ("9223372036854775807", 2**63 - 1),
+        ("[" * 950 + "]" * 950, None),
+        ("\ufeff{}", {}),
+    ],
+)
+def test_json_that_is_out_of_the_common(text: str, value: Any) -> None:
+    with connected(Counting(text.encode())) as connection:
+        answer = connection.get("/")
+    assert value is None or answer == value
+
+
 # -- what is kept -------------------------------------------------------------------------------------------------------------------------
 
 

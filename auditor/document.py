@@ -283,6 +283,12 @@ class Document:
         return content
 
     @property
+    def fresh(self) -> dict[str, Any]:
+        """The same, decoded and not kept: for one look at each of thousands of objects."""
+        content = self._content
+        return marshal.loads(content) if isinstance(content, bytes) else content
+
+    @property
     def uid(self) -> str:
         """What the API server gave the object to tell it from all others; empty where that is not in it."""
         return self._known[0]

@@ -207,9 +207,9 @@ class Snapshot:
         """The pods of a live cluster, by namespace and name; none for files."""
         held = held_by_pod(self.by_kind("ResourceClaim", "resource.k8s.io"))
         pods = (
-            live_pod(document, self._folding.root_of(document).ref, held.get((document.ref.namespace, document.ref.name)))
-            for document in self._pods_in_view
-            if isinstance(document.raw.get("spec"), dict)  # what has none is no pod: an archive may hold anything
+            live_pod(document, self._folding.root_of(document).ref, held.get((document.ref.namespace, document.ref.name)), raw)
+            for document, raw in ((document, document.fresh) for document in self._pods_in_view)
+            if isinstance(raw.get("spec"), dict)  # what has none is no pod: an archive may hold anything
         )
         return tuple(sorted(pods, key=lambda pod: (pod.ref.namespace, pod.ref.name)))
 

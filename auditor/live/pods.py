@@ -72,6 +72,7 @@ class LivePod:
         phase: ``Pending``, ``Running``, ``Succeeded``, ``Failed`` or ``Unknown``.
         unschedulable: what the scheduler says where it finds no node; empty otherwise.
         created, started, deleted: instants in UTC; ``deleted`` is when the grace period ends (``deletionTimestamp``).
+        bound: when the scheduler bound it to its node; where nobody says, when its kubelet or the API server first saw it.
         ready: all containers are.
         priority: resolved by admission; None where it is not set.
         containers: their states; init containers first.
@@ -86,6 +87,7 @@ class LivePod:
     created: datetime.datetime | None
     started: datetime.datetime | None
     deleted: datetime.datetime | None
+    bound: datetime.datetime | None
     ready: bool
     priority: int | None
     containers: tuple[ContainerStatus, ...]
@@ -116,13 +118,6 @@ class LivePod:
     def devices(self) -> Mapping[str, int]:
         """All accelerators that it holds or wants, by resource name or DRA driver."""
         return {**self.accelerators, **self.claimed} if self.claimed else self.accelerators
-
-    @property
-    def bound(self) -> datetime.datetime | None:
-        """When the scheduler bound it to its node; where nobody says, when its kubelet or the API server first saw it."""
-        conditions = map(mapping, sequence(mapping(self.raw.get("status")).get("conditions")))
-        placing = next((one for one in conditions if one.get("type") == "PodScheduled" and one.get("status") == "True"), {})
-        return instant(placing.get("lastTransitionTime")) or self.started or self.created
 
     @property
     def waiting_for_node(self) -> bool:
@@ -164,12 +159,17 @@ class LivePod:
         return self._asked.with_devices
 
 
-def live_pod(document: Document, root: ObjectRef, claimed: Mapping[str, int] | None = None) -> LivePod:
-    """What is kept of a pod; for the arguments see `LivePod`."""
-    raw = document.raw
-    metadata, spec, status = (mapping(raw.get(field)) for field in ("metadata", "spec", "status"))
-    conditions = {str(one.get("type")): one for one in map(mapping, sequence(status.get("conditions")))}
+def live_pod(
+    document: Document, root: ObjectRef, claimed: Mapping[str, int] | None = None, raw: Mapping[str, Any] | None = None
+) -> LivePod:
+    """What is kept of a pod; for the arguments see `LivePod`; ``raw`` is what the document holds, if it is decoded already."""
+    raw = document.fresh if raw is None else raw
+    metadata, spec, status = mapping(raw.get("metadata")), mapping(raw.get("spec")), mapping(raw.get("status"))
+    several = [mapping(one) for one in sequence(status.get("conditions"))]
+    conditions = {str(one.get("type")): one for one in several}
     placing = conditions.get("PodScheduled", {})
+    placed = next((one for one in several if one.get("type") == "PodScheduled" and one.get("status") == "True"), {})
+    created, started = instant(metadata.get("creationTimestamp")), instant(status.get("startTime"))
     blocked = placing.get("status") == "False" and placing.get("reason") == "Unschedulable"
     priority = spec.get("priority")
     return LivePod(
@@ -178,9 +178,10 @@ def live_pod(document: Document, root: ObjectRef, claimed: Mapping[str, int] | N
         node=_text(spec.get("nodeName")),
         phase=_text(status.get("phase")),
         unschedulable=_text(placing.get("message")) if blocked else "",
-        created=instant(metadata.get("creationTimestamp")),
-        started=instant(status.get("startTime")),
+        created=created,
+        started=started,
         deleted=instant(metadata.get("deletionTimestamp")),
+        bound=instant(placed.get("lastTransitionTime")) or started or created,
         ready=conditions.get("Ready", {}).get("status") == "True",
         priority=priority if isinstance(priority, int) else None,
         containers=tuple(_statuses(status)),
@@ -257,8 +258,12 @@ def format_minutes(minutes: float) -> str:
 
 def instant(value: object) -> datetime.datetime | None:
     """A timestamp of the API (RFC 3339) in UTC; None where there is none."""
-    if not isinstance(value, str):
-        return None
+    return _instant(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _instant(value: str) -> datetime.datetime | None:
+    """The same; one moment stands in many places of a pod, and of those that were made with it."""
     try:
         found = datetime.datetime.fromisoformat(value)
     except ValueError:

@@ -55,6 +55,7 @@ class Judge:
         self.roles_matter = any(rule.roles or (rule.exempt and not settings.profile.exact) for rule in rules)
         self.words = sorted({word for rule in rules for word in rule.mentions})
         self.plans: dict[tuple[str, Role, bool, frozenset[bytes]], dict[Scope, list[Rule]]] = {}
+        self.objectors: dict[Profile, list[tuple[Rule, tuple[object, ...]]]] = {}
         self.workloads = {id(workload.document): workload for workload in snapshot.workloads}
         self.nodes = {id(node.document): node for node in snapshot.nodes} if self.rules[Scope.NODE] else {}
         self.found = Found()
@@ -93,13 +94,11 @@ class Judge:
     def objection(self, workload: Workload, profile: Profile) -> str:
         """The name of a rule of ``profile``, asked for in this run or not, that finds fault with the pods of a workload; empty for none."""
         blob = workload.document.blob
-        for rule in self.known.values():
-            if (
-                profile in rule.profiles
-                and rule.scope is Scope.POD_TEMPLATE
-                and (not rule.mentions or any(w in blob for w in rule.mentions))
-            ):
-                given = self.arguments(rule, profile)
+        if profile not in self.objectors:
+            concerned = [rule for rule in self.known.values() if profile in rule.profiles and rule.scope is Scope.POD_TEMPLATE]
+            self.objectors[profile] = [(rule, self.arguments(rule, profile)) for rule in concerned]
+        for rule, given in self.objectors[profile]:
+            if not rule.mentions or any(word in blob for word in rule.mentions):
                 for template in workload.templates:
                     for result in rule.check(template, *given):
                         if not isinstance(result, Skipped) and (not result.profiles or profile in result.profiles):

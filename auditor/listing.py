@@ -82,11 +82,9 @@ class Listing:
 
     def complete_for(self, kind: str, group: str | None = None) -> bool:
         """Whether every object of that kind, of a group or of whatever group, is in view (of `namespace`, where only that was read)."""
-
-        def meant(one_group: str, one_kind: str) -> bool:
-            return one_kind == kind and group in (None, one_group)
-
-        return any(meant(*asked) for asked in self.asked) and not any(meant(one.group, one.kind) for one in self.not_listed)
+        if group is not None:
+            return (group, kind) in self.asked and not any((one.group, one.kind) == (group, kind) for one in self.not_listed)
+        return any(one_kind == kind for _, one_kind in self.asked) and not any(one.kind == kind for one in self.not_listed)
 
     @property
     def whole(self) -> bool:

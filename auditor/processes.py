@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from typing import TypeVar
 
-__all__ = ["MAX_PROCESSES", "cores", "forks", "mapped", "pool", "without_collector"]
+__all__ = ["MAX_PROCESSES", "cores", "forks", "mapped", "pool", "stays", "without_collector"]
 
 MAX_PROCESSES = 8
 
@@ -71,3 +71,8 @@ def without_collector() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def stays() -> None:
+    """What is there now stays until this process ends: the cyclic garbage collector need not go through it any more, not even then."""
+    gc.freeze()

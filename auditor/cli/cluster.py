@@ -15,7 +15,7 @@ from auditor.cli.nodes import print_nodes
 from auditor.config import Settings
 from auditor.document import Document, Unread, mapping
 from auditor.errors import UsageError
-from auditor.processes import without_collector
+from auditor.processes import stays, without_collector
 from auditor.report import Cluster, Costs, Report
 from auditor.selectors import Selector, parse_selector
 from auditor.snapshot import Snapshot
@@ -64,6 +64,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         costs = _measured(snapshot, given)
         report = judge_live(snapshot, found, settings, allow_partial=given["allow_partial"])
         report = dataclasses.replace(report, costs=costs, unread=() if costs else tuple(_unmeasured(snapshot)))
+        stays()
     judging.write(report, given)
     return judging.exit_code(report, settings, given)
 

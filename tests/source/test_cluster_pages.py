@@ -14,7 +14,7 @@ import pytest
 from auditor.errors import SourceError
 from auditor.listing import Resource
 from auditor.source.cluster.answers import Expired, Refused
-from auditor.source.cluster.connection import MAX_IN_FLIGHT, Connection
+from auditor.source.cluster.connection import MAX_IN_FLIGHT, Connection, Reader
 from auditor.source.cluster.discovery import discover
 from auditor.source.cluster.pages import live_document, objects_of
 
@@ -31,13 +31,13 @@ class Table:
         self.answers = {path: list(given) for path, given in answers.items()}
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def get(self, path: str, query: Mapping[str, Any] | None = None, accept: str = "", arrived: object = None) -> Any:
+    def get(self, path: str, query: Mapping[str, Any] | None = None, accept: str = "", reader: Reader | None = None) -> Any:
         self.asked.append((path, dict(query or {})))
         given = self.answers.get(path) or [Refused(404, "absent")]
         answer = given.pop(0) if len(given) > 1 else given[0]
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return (reader or Reader()).kept(answer)
 
 
 def found(table: Table) -> tuple[dict[tuple[str, str], Resource], dict[str, str]]:
@@ -199,20 +199,20 @@ class Eager:
         self.happened: list[tuple[str, str]] = []
         self.later = threading.Event()
 
-    def get(self, path: str, query: Mapping[str, Any], accept: str = "", arrived: Callable[[bytes], None] | None = None) -> Any:
+    def get(self, path: str, query: Mapping[str, Any], accept: str = "", reader: Reader | None = None) -> Any:
         token = query.get("continue", "")
         self.happened.append(("asked", token))
         if token:
             self.later.set()
         names, following = self.pages[token]
         head = f'{{"kind":"PodList","apiVersion":"v1","metadata":{{"resourceVersion":"7","continue":"{following}"'
-        assert arrived is not None
+        assert reader is not None
         for _ in range(2):  # as where the first answer was cut off
-            arrived(head.encode() if following else b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"')
+            reader.arrived(head.encode() if following else b'{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"')
         if not token:
             self.later.wait(5)
         self.happened.append(("decoded", token))
-        return page(*names, token=following)
+        return reader.kept(page(*names, token=following))
 
 
 def test_the_next_page_is_asked_for_while_one_is_decoded() -> None:

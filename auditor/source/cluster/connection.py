@@ -14,7 +14,7 @@ from auditor.errors import SourceError
 from auditor.source.cluster.answers import CHECK, Expired, Refused, content_of
 from auditor.source.http import Again, Channel, Response, Wording
 
-__all__ = ["MAX_IN_FLIGHT", "Connection"]
+__all__ = ["MAX_IN_FLIGHT", "Connection", "Reader"]
 
 # The API server bounds requests in flight (API priority and fairness), and an audit is a guest: few at a time, and not many a second.
 # kubectl itself allows 50 a second (https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/kubectl/pkg/cmd/cmd.go).
@@ -26,7 +26,15 @@ _REFUSALS, _REFUSED_PAUSE = 2, 0.3
 _WORDING = Wording(SourceError, CHECK, "check certificate-authority in the kubeconfig", "--timeout")
 
 
-_Arrived = Callable[[bytes], None] | None
+class Reader:
+    """What becomes of an answer. This one keeps it whole."""
+
+    def arrived(self, body: bytes) -> None:
+        """Called with what has come, before it is decoded; and again where that is found damaged and comes anew."""
+
+    def kept(self, answer: Any) -> Any:
+        """What is kept of the decoded answer; no other is decoded meanwhile."""
+        return answer
 
 
 class Connection(Channel):
@@ -47,18 +55,19 @@ class Connection(Channel):
         super().__init__(host, pool, deadline, _WORDING)
         self.name, self.complaints = name, complaints
         self._headers = headers
+        self._decoding = threading.Lock()  # a page weighs ten times what is kept of it: one at a time is no slower, and takes less memory
         self._slots = threading.Semaphore(MAX_IN_FLIGHT)
 
     def get(
-        self, path: str, query: Mapping[str, str | int] | None = None, accept: str = "application/json", arrived: _Arrived = None
+        self, path: str, query: Mapping[str, str | int] | None = None, accept: str = "application/json", reader: Reader | None = None
     ) -> Any:
-        """The decoded answer to a GET.
+        """The decoded answer to a GET, or what is kept of it.
 
         Args:
             path: what to get.
             query: its query.
             accept: the media types that are understood.
-            arrived: called with what has come, before it is decoded; and again where it is found damaged and comes anew.
+            reader: says what is kept.
 
         Raises:
             Refused: the API server will not give it: it says no, or goes on failing at this one.
@@ -72,7 +81,7 @@ class Connection(Channel):
         def once() -> Any:
             nonlocal refusals
             try:
-                return self._once(url, accept, arrived, listing=listing)
+                return self._once(url, accept, reader or Reader(), listing=listing)
             except Refused as refused:
                 refusals += 1
                 if refused.status != 403 or refusals == _REFUSALS:
@@ -86,13 +95,14 @@ class Connection(Channel):
                 raise Refused(again.status, f"{again.fault}, {again.tries} times") from None
             raise self.lasting(again, "try again later") from None
 
-    def _once(self, url: str, accept: str, arrived: _Arrived, *, listing: bool) -> Any:
+    def _once(self, url: str, accept: str, reader: Reader, *, listing: bool) -> Any:
         response = self._requested(url, accept)
         if response.status == 410 and listing:
             raise Expired
-        if arrived and response.status == 200:
-            arrived(response.body)
-        return content_of(response, self.host, self.complaints)
+        if response.status == 200:
+            reader.arrived(response.body)
+        with self._decoding:
+            return reader.kept(content_of(response, self.host, self.complaints))
 
     def _requested(self, url: str, accept: str) -> Response:
         with self._slots:

@@ -9,14 +9,14 @@ import contextlib
 import re
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from auditor.document import Document, ObjectRef, mapping, sequence
 from auditor.listing import Resource
 from auditor.provenance import LAST_APPLIED, provenance_of
 from auditor.source.cluster.answers import Expired, Refused
-from auditor.source.cluster.connection import Connection
+from auditor.source.cluster.connection import Connection, Reader
 
 __all__ = ["PAGE", "live_document", "objects_of"]
 
@@ -26,7 +26,7 @@ _RESTARTS = 3
 _TOKEN = re.compile(rb'\{"kind":"\w+","apiVersion":"[\w./]+","metadata":\{"resourceVersion":"\d+","continue":"([\w=-]+)"')
 # Decoding a page holds the interpreter for some 20 ms. The thread that is to ask for the next one needs this long to send its request.
 _HAND_OVER = 0.001
-_DECODED_AT_ONCE = 2
+_AHEAD = 2  # one is decoded, and one is on its way
 
 _Page = tuple[list[Document], object]  # its objects, and the token of the next
 
@@ -69,32 +69,45 @@ def objects_of(connection: Connection, resource: Resource, namespace: str) -> li
 
 
 def _listed(connection: Connection, resource: Resource, namespace: str) -> list[Document]:
-    """The objects of all pages. While one is decoded, which takes as long as to make it, the API server works on the next: its token
-    stands at the beginning."""
-    path = resource.path(namespace)
-    ahead: dict[object, Future[_Page]] = {}
-    with ThreadPoolExecutor(_DECODED_AT_ONCE) as threads:
-
-        def page(token: str) -> _Page:
-            query: dict[str, str | int] = {"limit": PAGE, **({"continue": token} if token else {})}
-            answer = mapping(connection.get(path, query, arrived=arrived))
-            return [live_document(item, resource) for item in _items(answer)], mapping(answer.get("metadata")).get("continue")
-
-        def arrived(body: bytes) -> None:
-            found = _TOKEN.match(body)
-            if found and (token := found[1].decode()) not in ahead:
-                ahead[token] = threads.submit(page, token)
-                time.sleep(_HAND_OVER)
-
-        documents, token = page("")
+    with ThreadPoolExecutor(_AHEAD) as threads:
+        pages = _Pages(connection, resource, namespace, threads)
+        documents, token = pages.page("")
         asked: set[str] = set()
         while token:
             if not isinstance(token, str) or token in asked:
                 raise Refused(200, "its list does not go on where it should")
             asked.add(token)
-            more, token = ahead[token].result() if token in ahead else page(token)
+            more, token = pages.ahead[token].result() if token in pages.ahead else pages.page(token)
             documents += more
     return documents
+
+
+class _Pages(Reader):
+    """The pages of one list. While one is decoded, which takes as long as to make it, the API server works on the next: its token stands
+    at the beginning.
+
+    Attributes:
+        ahead: pages that were asked for before anybody wanted them, by token.
+    """
+
+    def __init__(self, connection: Connection, resource: Resource, namespace: str, threads: Executor) -> None:
+        self._connection, self._resource, self._path, self._threads = connection, resource, resource.path(namespace), threads
+        self.ahead: dict[object, Future[_Page]] = {}
+
+    def page(self, token: str) -> _Page:
+        query: dict[str, str | int] = {"limit": PAGE, **({"continue": token} if token else {})}
+        found: _Page = self._connection.get(self._path, query, reader=self)
+        return found
+
+    def arrived(self, body: bytes) -> None:
+        found = _TOKEN.match(body)
+        if found and (token := found[1].decode()) not in self.ahead:
+            self.ahead[token] = self._threads.submit(self.page, token)
+            time.sleep(_HAND_OVER)
+
+    def kept(self, answer: Any) -> _Page:
+        fields = mapping(answer)
+        return [live_document(item, self._resource) for item in _items(fields)], mapping(fields.get("metadata")).get("continue")
 
 
 def _items(answer: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -76,6 +76,9 @@ class CostWriter(Writer):
             yield f"  {label:<{_LABEL}}{figure.hours:>{_HOURS},}" + self.paint(
                 f"{self._paid(costs, figure)}{self._paid(costs, month)}".rstrip(), colour
             )
+        if split.total.partial:
+            hours = rounded([costs.total().unpriced], 1)[0]
+            yield self.paint(f"  + and what {hours:,} device-hours cost whose price is not known", "2")
 
     def _categories(self, costs: Costs, split: Split) -> Iterator[str]:
         legend = max(len(text) for text in MEANINGS.values()) + 2 if self.view.width >= _WIDE else 0

@@ -245,7 +245,7 @@ class Counting:
         time.sleep(0.005)
         with self.lock:
             self.now -= 1
-        return SimpleNamespace(status=200, headers={"Content-Type": "application/json"}, data=self.body)
+        return SimpleNamespace(status=200, headers={"Content-Type": "application/json"}, data=self.body, tell=lambda: len(self.body))
 
 
 def connected(pool: Counting) -> Connection:

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from auditor.cli import cli
 from auditor.cli.live import WORKLOADS
+from auditor.source import http
 from auditor.source.cluster import CONFIG_MAPS, CONTEXT, connect, connection, read_cluster
 from auditor.source.cluster.discovery import discover
 from tests.testbed.cluster import Testbed
@@ -126,7 +127,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pace, no pauses: the API server is ours, and knows its roles."""
     monkeypatch.setattr(connection, "REQUESTS_PER_SECOND", 1e6)
     monkeypatch.setattr(connection, "_REFUSED_PAUSE", 0.0)
-    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(http, "_FIRST_PAUSE", 0.0)
 
 
 def mlaudit(cluster: Testbed, *arguments: str, user: str = "auditor", token: str = "") -> Result:

@@ -19,9 +19,12 @@ DEV     := $(VENV)/.dev-$(subst /,-,$(PYTHON))
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME)  ## install, then scan the demo directory
+demo: $(RUNTIME)  ## install, scan the demo directory, and leave demo.html: what a recorded cluster costs
 	@echo '$$ mlaudit scan fixtures/demo --exit-zero'
 	@$(BIN)/mlaudit scan fixtures/demo --exit-zero
+	@echo '$$ mlaudit cost --snapshot fixtures/cluster.tar.gz -f html -o demo.html'
+	@$(BIN)/mlaudit cost --snapshot fixtures/cluster.tar.gz -f html -o demo.html
+	@echo 'demo.html: what a recorded cluster costs, and what of it stands idle'
 
 test: $(DEV)  ## install, then pass the tests; ARGS goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
@@ -44,7 +47,7 @@ docs: $(DEV)  ## print the generated pages again
 	@$(BIN)/python -m tests.regenerate
 
 clean:  ## remove the environment, the caches and what was built
-	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) demo.html build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): pyproject.toml

@@ -39,7 +39,7 @@ def command(**given: Any) -> int:
         found = measured.costs(known, measured.usage(known, given, live.recorded(given)), given)
     report = Report(
         findings=(), suppressed=(), skipped=(), failures=(), unread=(), not_judged={}, folders=(),
-        summary=Summary(0, 0, 0, 0, 0, len(documents), len(snapshot.workloads), 0, 0),
+        summary=Summary(0, 0, 0, 0, 0, len(documents), len(snapshot.workloads), len(snapshot.accelerated_workloads), _held(snapshot)),
         profile="", kubernetes_version=".".join(map(str, listing.version or ())), rules=0,
         cluster=Cluster(
             listing,
@@ -52,3 +52,8 @@ def command(**given: Any) -> int:
     )  # fmt: skip
     judging.write(report, given)
     return 3 if report.incomplete else 0
+
+
+def _held(snapshot: Snapshot) -> int:
+    """How many accelerators the pods ask for that have not ended."""
+    return sum(count for pod in snapshot.pods if not pod.finished for count in pod.devices.values())

@@ -8,7 +8,7 @@ to no sort of capacity runs on demand: the nodes of spot pools carry taints that
 The opposite is a fault rather than an opportunity: a model server of one replica, the head of a Ray cluster or the launcher of a job on
 nothing but spot capacity goes away with its node, and everything that hangs on it goes too.
 
-What it saves depends on region and day; `mlaudit cost` works it out from your prices. Savings of reserved capacity are none in cash.
+What it saves depends on region and day: `mlaudit prices` lists both prices. Savings of reserved capacity are none in cash.
 
 ## Bad
 ```yaml

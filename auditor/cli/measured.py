@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 from typing import TYPE_CHECKING, Any
@@ -88,8 +89,6 @@ def costs(known: Facts, measured: Usage | None, given: dict[str, Any]) -> Costs:
     Raises:
         PricesError: there is no rate for the currency.
     """
-    import dataclasses
-
     from auditor.cost.actions import advised
     from auditor.cost.now import look
     from auditor.cost.split import costs_of

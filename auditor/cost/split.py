@@ -100,6 +100,10 @@ class _Splitter:
     def __init__(self, usage: Usage, facts: Facts, prices: Prices, *, now: bool) -> None:
         self.usage, self.facts, self.prices, self.now = usage, facts, prices, now
         self.notes: set[str] = set()
+        if not now and any(node.offers for node in facts.nodes.values()):
+            self.notes.add(
+                "what DRA drivers offer is not in kube-state-metrics, and so not in this window; without --prometheus it is counted"
+            )
         self.day = usage.end.date()
         self._prices: dict[str, Price | None] = {}
         self._hours: dict[str, Fraction] = {}

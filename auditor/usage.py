@@ -14,9 +14,27 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fractions import Fraction
 
-__all__ = ["Activity", "Category", "Held", "Holder", "Idling", "MissingTime", "NodeHours", "Physical", "Point", "Usage", "coverage"]
+__all__ = [
+    "GRACE_SECONDS",
+    "STUCK",
+    "Activity",
+    "Category",
+    "Held",
+    "Holder",
+    "Idling",
+    "MissingTime",
+    "NodeHours",
+    "Physical",
+    "Point",
+    "Usage",
+    "coverage",
+]
 
 _ZERO = Fraction(0)
+
+# Seconds after its deletionTimestamp from which a pod should be gone, and reasons for which a container waits that make it do no work.
+GRACE_SECONDS = 300
+STUCK = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "CreateContainerError")
 
 
 class Category(StrEnum):
@@ -205,7 +223,6 @@ class Usage:
         held: who held what, sorted.
         labels: labels of nodes as monitoring has them, by node; of nodes that are gone, all that is known.
         idling: what holders' devices did lately.
-        demand: hours times units that pods without a node waited for, by namespace and resource.
         timeline: from the beginning to the end.
         exporters: what measures utilisation, in words: ``DCGM exporter``.
         unattributed: those of them whose measurements name no pods.
@@ -228,7 +245,6 @@ class Usage:
     held: tuple[Held, ...] = ()
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     idling: Mapping[Holder, Idling] = field(default_factory=dict)
-    demand: Mapping[tuple[str, str], Fraction] = field(default_factory=dict)
     timeline: tuple[Point, ...] = ()
     exporters: tuple[str, ...] = ()
     unattributed: tuple[str, ...] = ()

@@ -63,7 +63,6 @@ def usage(known: Facts, given: dict[str, Any], recorded: Usage | None = None) ->
     server = metrics.server(given)
     if server is None:
         return recorded
-    from auditor.cost.split import window_end
     from auditor.source.prometheus import Span, collect
 
     step = _seconds(given["step"], "--step")
@@ -71,7 +70,7 @@ def usage(known: Facts, given: dict[str, Any], recorded: Usage | None = None) ->
         raise UsageError(f"--step {given['step']} does not divide an hour", "write 1m, 5m or 15m")
     listing = known.snapshot.listing
     until = _instant(given["until"]) if given["until"] else listing.taken if listing else datetime.datetime.now(datetime.UTC)
-    end = window_end(until, step)
+    end = datetime.datetime.fromtimestamp(int(until.timestamp()) // step * step, datetime.UTC)
     seconds = _seconds(given["window"], "--window") // step * step
     if not 3600 <= seconds <= _LONGEST:
         raise UsageError(f"--window {given['window']} is not between an hour and 400 days", "write it like 24h, 7d or 4w")

@@ -10,7 +10,7 @@ Words are those of FinOps: https://www.finops.org/framework/ (allocation, unallo
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -294,8 +294,3 @@ def rounded(parts: Sequence[Fraction], places: int = 2, whole: Decimal | None = 
 
 def _half_up(value: Fraction) -> int:
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
-
-
-def total_of(amounts: Iterable[Amount]) -> Amount:
-    """The sum of amounts."""
-    return sum(amounts, Amount())

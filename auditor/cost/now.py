@@ -11,13 +11,11 @@ from fractions import Fraction
 from auditor.cost.facts import Facts, monitored_name
 from auditor.live import LivePod, Node
 from auditor.snapshot import Snapshot
-from auditor.usage import Activity, Held, Holder, NodeHours, Usage
+from auditor.usage import GRACE_SECONDS, STUCK, Activity, Held, Holder, NodeHours, Usage
 
 __all__ = ["look"]
 
-# Minutes after which a pod that is being deleted should be gone, as in the queries for Prometheus.
-_GRACE = datetime.timedelta(seconds=300)
-_STUCK = ("CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "CreateContainerError")
+_GRACE = datetime.timedelta(seconds=GRACE_SECONDS)
 
 
 def look(snapshot: Snapshot, facts: Facts) -> Usage:
@@ -71,6 +69,6 @@ def _activity(pod: LivePod, amount: Fraction, taken: datetime.datetime) -> Activ
         return Activity(starting=amount)
     if pod.deleted is not None and taken - pod.deleted > _GRACE:
         return Activity(terminating=amount)
-    if any(container.state == "waiting" and container.reason in _STUCK for container in pod.containers):
+    if any(container.state == "waiting" and container.reason in STUCK for container in pod.containers):
         return Activity(crashloop=amount)
     return Activity(unknown=amount)

@@ -7,7 +7,6 @@ said where it is more than a hundredth.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -265,8 +264,3 @@ def _cuts(held: list[Held], excess: Fraction) -> dict[Category, Fraction]:
 
 def _percent(part: Fraction, whole: Fraction) -> str:
     return f"{float(part / whole * 100):.0f} %" if whole else "more"
-
-
-def window_end(moment: datetime.datetime, step: int) -> datetime.datetime:
-    """The last multiple of the step before a moment."""
-    return datetime.datetime.fromtimestamp(int(moment.timestamp()) // step * step, datetime.UTC)

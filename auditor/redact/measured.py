@@ -39,7 +39,6 @@ def renamed_usage(usage: Usage, pseudonyms: Pseudonyms) -> Usage:
         held=tuple(replace(one, holder=renamed(one.holder), node=text(one.node)) for one in usage.held),
         labels={text(node): labels(of) for node, of in usage.labels.items()},
         idling={renamed(holder): one for holder, one in usage.idling.items()},
-        demand={(text(namespace), resource): hours for (namespace, resource), hours in usage.demand.items()},
         queries={},
         notes=tuple(sorted(map(text, usage.notes))),
         missing=tuple(replace(one, reason="the server did not answer") for one in usage.missing),

@@ -27,7 +27,6 @@ def recording(usage: Usage) -> dict[str, Any]:
         "held": [[*_holder(one.holder), one.node, _activity(one.activity)] for one in usage.held],
         "labels": {node: dict(sorted(labels.items())) for node, labels in sorted(usage.labels.items())},
         "idling": [[*_holder(holder), *(getattr(one, name) for name in _IDLING)] for holder, one in sorted(usage.idling.items())],
-        "demand": [[*key, str(hours)] for key, hours in sorted(usage.demand.items())],
         "timeline": [
             [point.start.isoformat(), str(point.hours), {str(category): str(hours) for category, hours in sorted(point.devices.items())}]
             for point in usage.timeline
@@ -68,7 +67,6 @@ def from_recording(stored: Any) -> Usage:
         labels={node: _texts(labels) for node, labels in _typed(entry["labels"], dict).items()},
         idling=dict(each("idling", lambda namespace, kind, name, guessed, *counts: (
             _named(namespace, kind, name, guessed), Idling(*(_typed(count, int) for count in _counted(counts, len(_IDLING))))))),
-        demand=dict(each("demand", lambda namespace, resource, hours: ((_typed(namespace, str), _typed(resource, str)), _amount(hours)))),
         timeline=each("timeline", lambda start, hours, devices: Point(
             _time(start), _amount(hours), {Category(key): _amount(value) for key, value in _typed(devices, dict).items()})),
         exporters=tuple(_typed(name, str) for name in _typed(entry["exporters"], list)),

@@ -152,7 +152,6 @@ class _Collector:
         self.holders: dict[_Pod, Holder] = {}
         self.points: list[Point] = []
         self.missing: list[MissingTime] = []
-        self.demand: dict[tuple[str, str], Fraction] = {}
         self.looks = self.orphans = _ZERO
         self.notes: set[str] = set(measuring.notes)
         self.shared: set[str] = set()
@@ -198,7 +197,7 @@ class _Collector:
         if names:
             questions |= {
                 "running": queries.running(), "starting": queries.starting(), "terminating": queries.terminating(),
-                "crashing": queries.crashing(), "demand": queries.demand(),
+                "crashing": queries.crashing(),
             }  # fmt: skip
         answers = self._ask(questions, end)
         for error in answers.failed.values():
@@ -264,8 +263,6 @@ class _Collector:
     ) -> None:  # fmt: skip
         """Add a chunk to the sums, in looks of devices."""
         self.looks += sum(answers.rows("looks").values(), _ZERO)
-        for (namespace, resource), count in answers.rows("demand", "namespace", "resource").items():
-            self.demand[namespace, resource] = self.demand.get((namespace, resource), _ZERO) + count
         owners = self._owners({(row[0], row[1]) for row in rows}, end, queries)
         point, taken = Activity(), dict[str, Fraction]()
         for row, held in rows.items():
@@ -371,7 +368,6 @@ class _Collector:
             held=tuple(held),
             labels=self.labels,
             idling=self._idling(),
-            demand={key: looks * look for key, looks in sorted(self.demand.items())},
             timeline=tuple(_merged(self.points)),
             exporters=tuple(exporter.name for exporter, _ in self.measuring.exporters),
             unattributed=tuple(exporter.name for exporter, labels in self.measuring.exporters if not labels),

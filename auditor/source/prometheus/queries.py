@@ -27,6 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from auditor.usage import GRACE_SECONDS, STUCK
+
 __all__ = ["EXPORTERS", "RESOURCES", "Exporter", "Labels", "Queries"]
 
 # Resource names as kube-state-metrics writes them: what is not a letter or digit is an underscore. Amounts of memory and cores of HAMi are
@@ -35,7 +37,7 @@ RESOURCES = (
     "nvidia_com_gpu|nvidia_com_gpu_shared|nvidia_com_mig_.+|nvidia_com_pgpu|amd_com_gpu.*|google_com_tpu|"
     "aws_amazon_com_neuron(core|device)?|habana_ai_gaudi|gpu_intel_com_(i915|xe)"
 )
-_WAITING = "CrashLoopBackOff|ImagePullBackOff|ErrImagePull|CreateContainerConfigError|CreateContainerError"
+_STUCK = "|".join(STUCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Queries:
     chunk: int
     step: int = 300
     idle: float = 0.01
-    grace: int = 300
+    grace: int = GRACE_SECONDS
     cluster: str = ""
     namespaces: str = ""
 
@@ -181,14 +183,6 @@ class Queries:
         """Unit-looks of pods that run, and of which a container waits to be started again."""
         running, waiting, overdue = self._requests("Running"), self._waiting(), self._overdue()
         return self._by_pod(f"({running} and on (namespace, pod, uid) {waiting}) unless on (namespace, pod, uid) {overdue}")
-
-    def demand(self) -> str:
-        """Unit-looks that pods without a node wait for."""
-        requests = self._metric("kube_pod_container_resource_requests", f'{_OF_DEVICES}, node=""')
-        pending = self._metric("kube_pod_status_phase", self._within('phase="Pending"'))
-        wanted = f"max by (namespace, pod, uid, container, resource) ({requests})"
-        waiting = f"max by (namespace, pod, uid) ({pending} == 1)"
-        return self._sum(f"sum by (namespace, resource) ({wanted} and on (namespace, pod, uid) {waiting})")
 
     # -- whether it was used ------------------------------------------------------------------------------------------------------------
 
@@ -313,7 +307,7 @@ class Queries:
         return f"max by (namespace, pod, uid) (time() - {self.step} - {deleted} > {self.grace})"
 
     def _waiting(self) -> str:
-        waiting = self._metric("kube_pod_container_status_waiting_reason", self._within(f'reason=~"{_WAITING}"'))
+        waiting = self._metric("kube_pod_container_status_waiting_reason", self._within(f'reason=~"{_STUCK}"'))
         return f"max by (namespace, pod, uid) ({waiting} == 1)"
 
     def _held(self, exporter: Exporter, extra: str = "") -> str:

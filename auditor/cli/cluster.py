@@ -21,6 +21,7 @@ from auditor.selectors import Selector, parse_selector
 from auditor.snapshot import Snapshot
 from auditor.source import Reading
 from auditor.source.cluster import Live
+from auditor.usage import Usage
 
 __all__ = ["command", "judge_live", "seen"]
 
@@ -54,14 +55,14 @@ def command(context: click.Context, /, **given: Any) -> int:
     if given["check_access"]:
         return print_access(given)
     with without_collector():
-        found = live.listed(given)
+        found, recorded = live.listed(given)
         version = found[1].version
         if version and context.get_parameter_source("kubernetes_version") is click.core.ParameterSource.DEFAULT:
             settings = dataclasses.replace(settings, kubernetes_version=version)
         if given["nodes"]:
             return print_nodes(found, given)
         snapshot = seen(found, settings, given["namespace"], selector)
-        costs = _measured(snapshot, given)
+        costs = _measured(snapshot, given, recorded)
         report = judge_live(snapshot, found, settings, allow_partial=given["allow_partial"])
         report = dataclasses.replace(report, costs=costs, unread=() if costs else tuple(_unmeasured(snapshot)))
         stays()
@@ -76,9 +77,8 @@ def _selector(text: str) -> Selector | None:
         raise UsageError(str(error), "write it as for kubectl: `app=llm,tier!=test`") from None
 
 
-def _measured(snapshot: Snapshot, given: dict[str, Any]) -> Costs | None:
+def _measured(snapshot: Snapshot, given: dict[str, Any], recorded: Usage | None) -> Costs | None:
     """What devices cost, where that is asked; rules see what was measured in any case."""
-    recorded = live.recorded(given)
     if not (given["with_costs"] or given["prometheus"] or recorded):
         return None
     known = measured.facts(snapshot, given)

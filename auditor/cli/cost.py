@@ -33,10 +33,10 @@ def command(**given: Any) -> int:
       mlaudit cost --prometheus https://mimir.example.com/prometheus -f html -o cost.html
     """
     with without_collector():
-        documents, listing = live.listed(given)
+        (documents, listing), recorded = live.listed(given)
         snapshot = Snapshot(documents, listing=listing, kubernetes_version=listing.version or DEFAULT_KUBERNETES_VERSION)
         known = measured.facts(snapshot, given)
-        found = measured.costs(known, measured.usage(known, given, live.recorded(given)), given)
+        found = measured.costs(known, measured.usage(known, given, recorded), given)
     report = Report(
         findings=(), suppressed=(), skipped=(), failures=(), unread=(), not_judged={}, folders=(),
         summary=Summary(0, 0, 0, 0, 0, len(documents), len(snapshot.workloads), len(snapshot.accelerated_workloads), _held(snapshot)),

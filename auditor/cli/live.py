@@ -10,11 +10,11 @@ import click
 from auditor.cli import options
 from auditor.errors import UsageError
 from auditor.kinds import KINDS
-from auditor.source.archive import read_archive, read_recording
+from auditor.source.archive import read_recorded
 from auditor.source.cluster import Connection, Live, connect, read_cluster
 from auditor.usage import Usage
 
-__all__ = ["WORKLOADS", "connected", "connection", "listed", "recorded"]
+__all__ = ["WORKLOADS", "connected", "connection", "listed"]
 
 # Group and kind of everything in the table of kinds.
 WORKLOADS = frozenset((row.group, row.kind) for row in KINDS)
@@ -41,17 +41,8 @@ def connected(given: dict[str, Any]) -> Connection:
     return connect(given["kubeconfig"], given["context"], options.seconds(given["timeout"]))
 
 
-def recorded(given: dict[str, Any]) -> Usage | None:
-    """The window of measurements that the snapshot in place of the cluster holds; None where there is none.
-
-    Raises:
-        SourceError: it cannot be read.
-    """
-    return read_recording(given["snapshot"]) if given["snapshot"] else None
-
-
-def listed(given: dict[str, Any]) -> Live:
-    """What the cluster, or the snapshot in place of it, holds.
+def listed(given: dict[str, Any]) -> tuple[Live, Usage | None]:
+    """What the cluster, or the snapshot in place of it, holds, and the window of measurements that a snapshot recorded.
 
     Raises:
         UsageError: there is no such kubeconfig, context, namespace or snapshot.
@@ -61,11 +52,11 @@ def listed(given: dict[str, Any]) -> Live:
         for option in ("context", "kubeconfig"):
             if given[option]:
                 raise UsageError(f"--snapshot and --{option} exclude each other", "leave one of them out")
-        found = read_archive(given["snapshot"])
+        found, usage = read_recorded(given["snapshot"])
     else:
         with options.progress("listing", quiet=given.get("quiet", False), long=0) as show:
-            found = read_cluster(connected(given), WORKLOADS, namespace=given["namespace"], progress=show)
+            found, usage = read_cluster(connected(given), WORKLOADS, namespace=given["namespace"], progress=show), None
     namespaces = {document.ref.name for document in found[0] if document.ref.kind == "Namespace" and not document.ref.group}
     if given["namespace"] and namespaces and given["namespace"] not in namespaces:
         raise UsageError(f"there is no namespace {given['namespace']}", "`kubectl get namespaces` lists them")
-    return found
+    return found, usage

@@ -53,8 +53,8 @@ def command(**given: Any) -> int:
       mlaudit snapshot --snapshot prod.tar.gz --redact -o to-share.tar.gz
     """
     with without_collector():
-        documents, listing = live.listed(given)
-        usage = _usage(documents, listing, given)
+        (documents, listing), recorded = live.listed(given)
+        usage = _usage(documents, listing, given, recorded)
         if given["redact"]:
             stored, usage = _redacted(documents, listing, usage)
         else:
@@ -72,9 +72,8 @@ def command(**given: Any) -> int:
     return 3 if unlisted or (usage is not None and usage.missing) else 0
 
 
-def _usage(documents: list[Document], listing: Listing, given: dict[str, Any]) -> Usage | None:
+def _usage(documents: list[Document], listing: Listing, given: dict[str, Any], recorded: Usage | None) -> Usage | None:
     """What accelerators did in the window, where a Prometheus is named; else what a snapshot recorded of it."""
-    recorded = live.recorded(given)
     if not given["prometheus"]:
         return recorded
     from auditor.cost.facts import Facts

@@ -28,7 +28,7 @@ from auditor.provenance import packed, unpacked
 from auditor.source.recording import from_recording, recording
 from auditor.usage import Usage
 
-__all__ = ["read_archive", "read_recording", "write_archive"]
+__all__ = ["read_archive", "read_recorded", "write_archive"]
 
 _FORMAT = 1
 _INDEX, _OBJECTS, _USAGE = "snapshot.json", "objects/", "usage.json"
@@ -126,7 +126,12 @@ def _index(listing: Listing) -> dict[str, Any]:
 
 
 def read_archive(source: Path) -> _Live:
-    """What a snapshot holds.
+    """What was listed, of a snapshot; see `read_recorded`."""
+    return read_recorded(source)[0]
+
+
+def read_recorded(source: Path) -> tuple[_Live, Usage | None]:
+    """What a snapshot holds: what was listed, and what was measured if that was recorded.
 
     Raises:
         UsageError: there is none.
@@ -154,17 +159,12 @@ def read_archive(source: Path) -> _Live:
             raise SourceError(f"{source}/{name} is damaged: it holds {len(found)} of {count} objects", _RETAKE)
         documents += found
     documents.sort(key=lambda document: (document.ref.kind, document.ref.namespace, document.ref.name, document.ref.group))
-    return documents, listing
+    return (documents, listing), _recorded(source, members)
 
 
-def read_recording(source: Path) -> Usage | None:
-    """The window of measurements in a snapshot; None where none was recorded.
-
-    Raises:
-        UsageError: there is no snapshot.
-        SourceError: it cannot be read.
-    """
-    content = _read(source).get(_USAGE)
+def _recorded(source: Path, members: dict[str, bytes]) -> Usage | None:
+    """The window of measurements in a snapshot; None where none was recorded."""
+    content = members.get(_USAGE)
     if content is None:
         return None
     try:

@@ -206,11 +206,12 @@ class Document:
         comments: comments addressed to mlaudit.
         live: it was read from a cluster, and has no text.
         provenance: who set its fields, as `auditor.provenance` writes it; empty where that is not known.
+        rendered: the folder of the kustomization or chart that it comes out of; empty where it is as its file has it.
     """
 
     __slots__ = (
         "_content", "_identity", "_marks", "column", "comments", "duplicates", "file", "index", "line", "live", "offset", "provenance",
-        "ref",
+        "ref", "rendered",
     )  # fmt: skip
 
     def __init__(
@@ -228,6 +229,7 @@ class Document:
         comments: tuple[Comment, ...] = (),
         live: bool = False,
         provenance: bytes = b"",
+        rendered: str = "",
     ) -> None:
         self.ref = ref
         self._content = content
@@ -241,6 +243,7 @@ class Document:
         self.comments = comments
         self.live = live
         self.provenance = provenance
+        self.rendered = rendered
         self._identity: tuple[str, Owner | None] | None = None
 
     @classmethod
@@ -261,7 +264,7 @@ class Document:
         return _restore, (
             (self.ref.group, self.ref.version, self.ref.kind, self.ref.namespace, self.ref.name),
             content, self.file, self.index, self.offset, self.line, self.column, marks, self.duplicates, self.comments,
-            self.live, self.provenance,
+            self.live, self.provenance, self.rendered,
         )  # fmt: skip
 
     def rewritten(self, raw: dict[str, Any], ref: ObjectRef, comments: tuple[Comment, ...]) -> Document:
@@ -270,7 +273,7 @@ class Document:
             return Document.of_cluster(ref, raw, self.provenance)
         return Document(
             ref, raw, file=self.file, index=self.index, offset=self.offset, line=self.line, column=self.column, marks=self._marks,
-            duplicates=self.duplicates, comments=comments,
+            duplicates=self.duplicates, comments=comments, rendered=self.rendered,
         )  # fmt: skip
 
     @property
@@ -365,10 +368,11 @@ def _walk(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 def _restore(
     ref: tuple[str, str, str, str, str], content: bytes, file: str, index: int, offset: int, line: int, column: int, marks: bytes,
     duplicates: tuple[DuplicateKey, ...], comments: tuple[Comment, ...], live: bool, provenance: bytes,
+    rendered: str,
 ) -> Document:  # fmt: skip
     return Document(
         ObjectRef(*ref), content, file=file, index=index, offset=offset, line=line, column=column, marks=marks,
-        duplicates=duplicates, comments=comments, live=live, provenance=provenance,
+        duplicates=duplicates, comments=comments, live=live, provenance=provenance, rendered=rendered,
     )  # fmt: skip
 
 

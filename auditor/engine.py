@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from auditor.config import Settings
 from auditor.document import Unread
@@ -121,8 +122,8 @@ def _outcome(found: Found) -> Outcome:
     """Everything, sorted."""
     skipped = [Skipped(rule, reason, count) for (rule, reason), count in found.skips.items()]
     return Outcome(
-        sorted(found.findings, key=_order),
-        sorted(found.suppressed, key=lambda suppressed: _order(suppressed.finding)),
+        _together(sorted(found.findings, key=_order)),
+        _silenced(found.suppressed),
         sorted(skipped),
         sorted(found.failures),
         found.accelerated,
@@ -132,3 +133,32 @@ def _outcome(found: Found) -> Outcome:
 
 def _order(finding: Finding) -> tuple[str, int, int, str, str, str, str]:
     return finding.file, finding.line, finding.column, finding.rule, finding.path, finding.message, str(finding.object)
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    return finding.file, finding.line, finding.column, finding.rule, finding.path, finding.message
+
+
+def _together(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings, with what several kustomizations or charts render from one place said once. The message names them."""
+    found: list[Finding] = []
+    for _, group in groupby(findings, _place):
+        same = list(group)
+        found += [finding for finding in same if not finding.rendered]
+        if by := sorted({finding.rendered for finding in same if finding.rendered}):
+            first = next(finding for finding in same if finding.rendered)
+            others = len(by) - 1
+            who = f"{by[0]} and {others} other{'s' if others > 1 else ''} render" if others else f"{by[0]} renders"
+            found.append(replace(first, message=f"{first.message} (as {who} it)", rendered=""))
+    return found
+
+
+def _silenced(suppressed: Iterable[Suppressed]) -> list[Suppressed]:
+    """Likewise for those that somebody silenced."""
+    found: list[Suppressed] = []
+    for _, group in groupby(sorted(suppressed, key=lambda entry: _order(entry.finding)), lambda entry: _place(entry.finding)):
+        same = list(group)
+        found += [entry for entry in same if not entry.finding.rendered]
+        if others := [entry for entry in same if entry.finding.rendered]:
+            found.append(replace(others[0], finding=_together([entry.finding for entry in others])[0]))
+    return found

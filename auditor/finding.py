@@ -87,6 +87,7 @@ class Finding:
         object: who; None for input that is no object.
         message, remediation: what is wrong and what to write instead.
         fingerprint: 16 hexadecimal digits; the same after lines move, files are renamed and documents change places.
+        rendered: the kustomization or chart that the object comes out of, until `together` says it in the message; else empty.
     """
 
     file: str
@@ -100,6 +101,7 @@ class Finding:
     confidence: Confidence
     remediation: str
     fingerprint: str = ""
+    rendered: str = ""
 
 
 @dataclass(frozen=True, slots=True)

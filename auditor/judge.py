@@ -262,6 +262,7 @@ def _finding(rule: Rule, fault: Fault, place: Location, path: str, number: int, 
         confidence=confidence,
         remediation="; ".join(filter(None, (fault.remediation, _who_edits(document, fault.path)))),
         fingerprint=fingerprint(rule.name, document.ref if document else None, identity, detail),
+        rendered=document.rendered if document else "",
     )
 
 

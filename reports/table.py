@@ -123,7 +123,8 @@ class _Findings(Writer):
         entries = [f"{number} {reason}" for reason, number in report.not_judged.items()]
         entries += [f"{number} {reason}" for number, reason in _counted(folder.reason for folder in report.folders)]
         if entries:
-            yield from self.wrapped("Not judged: " + " · ".join(printable(entry) for entry in entries), 2, "")
+            hint = " (--render judges what they render to)" if any(entry.endswith("(not rendered)") for entry in entries) else ""
+            yield from self.wrapped("Not judged: " + " · ".join(printable(entry) for entry in entries) + hint, 2, "")
             if self.view.verbose:
                 yield from (f"  {printable(folder.file)}  {folder.reason}" for folder in report.folders)
         if report.skipped:

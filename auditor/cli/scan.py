@@ -9,18 +9,21 @@ from typing import Any
 import click
 
 from auditor.cli import judging, money, options
+from auditor.cli.rendering import render_options, rendering
 from auditor.config import Settings
 from auditor.errors import UsageError
 from auditor.processes import without_collector
 from auditor.report import Potential, Report
 from auditor.snapshot import Snapshot
 from auditor.source import read_paths
+from auditor.source.rendering import Rendering, render
 
 __all__ = ["command", "scan"]
 
 
 @click.command("scan")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@render_options
 @money.potential_options
 @options.selection
 @options.output
@@ -33,16 +36,20 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     Examples:
       mlaudit scan ./k8s
       mlaudit scan --profile production --fail-on medium ./k8s
+      mlaudit scan --render ./k8s
       kubectl kustomize overlays/prod | mlaudit scan -
       mlaudit scan --cost --base main ./k8s
     """
+    if not paths and not given["kustomize"]:
+        raise UsageError("there is nothing to scan", "give a PATH, a file or directory, as in `mlaudit scan ./k8s`")
     settings = options.settings(given)
+    wanted = rendering(given, settings)
     potential = _potential(paths, settings, given)
     with options.progress("reading", quiet=given["quiet"]) as progress:
-        report = scan(paths, settings, progress, potential)
+        report = scan(paths, settings, progress, potential, wanted)
     judging.write(report, given)
-    if not report.summary.objects and not report.unread:
-        raise UsageError(_nothing(report), "give a path with manifests, or render the chart or kustomization first")
+    if not report.summary.objects and not report.unread and wanted is None:
+        raise UsageError(_nothing(report), "give a path with manifests; --render renders charts and kustomizations")
     return judging.exit_code(report, settings, given)
 
 
@@ -63,6 +70,7 @@ def scan(
     settings: Settings,
     progress: Callable[[int, int], None] | None = None,
     potential: Callable[[Snapshot], Potential] | None = None,
+    wanted: Rendering | None = None,
 ) -> Report:
     """Read, normalise, judge: the whole way from paths to a report.
 
@@ -71,12 +79,15 @@ def scan(
         settings: which rules, and how.
         progress: called with the number of files read so far and in all.
         potential: what works out the potential cost; None where that is not asked for.
+        wanted: what is rendered before it is judged; None for nothing.
 
     Raises:
         UsageError: a path does not exist.
     """
     with without_collector():  # everything read stays until the end, and workloads let go of what they derive
         reading = read_paths(paths, jobs=settings.jobs, progress=progress)
+        if wanted is not None:
+            reading = render(reading, wanted)
         snapshot = Snapshot(
             reading.documents,
             complete=settings.complete,

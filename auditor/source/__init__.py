@@ -62,12 +62,16 @@ class Reading:
         else:
             self.files_not_judged += 1
         for item in items:
-            if isinstance(item, Document):
-                self.documents.append(item)
-            elif isinstance(item, Unread):
-                self.unread.append(item)
-            else:
-                self.not_judged.append(item)
+            self.take(item)
+
+    def take(self, item: Item) -> None:
+        """Put something where it belongs."""
+        if isinstance(item, Document):
+            self.documents.append(item)
+        elif isinstance(item, Unread):
+            self.unread.append(item)
+        else:
+            self.not_judged.append(item)
 
 
 def read_paths(

@@ -11,15 +11,19 @@ from typing import Any
 from auditor.document import is_placeholder, mapping, sequence
 
 __all__ = [
+    "CHART",
     "CUSTOM_RESOURCE_DEFINITION",
     "EMPTY",
     "EMPTY_LIST",
     "FRAGMENT",
     "JSON_LINES",
     "KUSTOMIZATION",
+    "KUSTOMIZED",
     "NO_OBJECT",
     "PATCH",
+    "RENDERED",
     "TEMPLATE",
+    "TEMPLATED",
     "TEXT_IN_OBJECT",
     "is_definition",
     "is_kustomization_file",
@@ -31,7 +35,9 @@ __all__ = [
 
 TEMPLATE = "Helm or Jinja template"
 CUSTOM_RESOURCE_DEFINITION = "CustomResourceDefinition"
-KUSTOMIZATION = "kustomization"
+KUSTOMIZATION, KUSTOMIZED = "kustomization (not rendered)", "kustomization (rendered)"
+CHART, TEMPLATED = "Helm chart (not rendered)", "Helm chart (rendered)"
+RENDERED = "judged as rendered"
 PATCH = "kustomize patch"
 NO_OBJECT = "no apiVersion and kind"
 EMPTY = "empty file"
@@ -62,7 +68,7 @@ _CI_NAMES = frozenset(
 )
 _CI_PREFIXES = (".gitlab-ci", "azure-pipelines")
 _CI_FOLDERS = frozenset({".github", ".gitlab", ".circleci", ".buildkite", ".woodpecker"})
-_CHART_NAMES = frozenset({"Chart.yaml", "Chart.yml", "Chart.lock", "requirements.lock"})
+_CHART_NAMES = frozenset({"Chart.lock", "requirements.lock"})
 
 # Keys at the top that together say what a file is.
 _BY_KEYS: tuple[tuple[frozenset[str], str], ...] = tuple(
@@ -202,6 +208,8 @@ def reason_for(file: str, text: str) -> str:
     name = path.name
     if is_kustomization_file(file):
         return KUSTOMIZATION
+    if name == "Chart.yaml":
+        return CHART
     if name in _CHART_NAMES:
         return "Helm chart metadata"
     if name.endswith(".schema.json"):

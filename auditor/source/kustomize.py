@@ -27,21 +27,32 @@ class Kustomization(NotJudged):
         patches: the files it patches with, relative to its own folder.
         resources: the files and folders it draws in, likewise.
         images: names of the images whose tag or digest it sets.
+        component: it can only be drawn in by another.
     """
 
-    __slots__ = ("images", "patches", "resources")
+    __slots__ = ("component", "images", "patches", "resources")
     patches: tuple[str, ...]
     resources: tuple[str, ...]
     images: tuple[str, ...]
+    component: bool
 
-    def __init__(self, file: str, line: int, patches: Iterable[str], resources: Iterable[str] = (), images: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        file: str,
+        line: int,
+        patches: Iterable[str],
+        resources: Iterable[str] = (),
+        images: Iterable[str] = (),
+        component: bool = False,
+    ) -> None:
         super().__init__(file, line, classify.KUSTOMIZATION)
         object.__setattr__(self, "patches", tuple(patches))
         object.__setattr__(self, "resources", tuple(resources))
         object.__setattr__(self, "images", tuple(images))
+        object.__setattr__(self, "component", component)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Kustomization, (self.file, self.line, self.patches, self.resources, self.images)
+        return Kustomization, (self.file, self.line, self.patches, self.resources, self.images, self.component)
 
     @classmethod
     def read(cls, value: object, file: str, line: int) -> Kustomization:
@@ -52,7 +63,8 @@ class Kustomization(NotJudged):
         resources = [name for key in _DRAWS_IN for name in strings(spec.get(key))]
         images = [mapping(entry) for entry in sequence(spec.get("images"))]
         tagged = [image.get("name") for image in images if image.get("newTag") or image.get("digest")]
-        return cls(file, line, patches, resources, [name for name in tagged if isinstance(name, str)])
+        component = spec.get("kind") == "Component"
+        return cls(file, line, patches, resources, [name for name in tagged if isinstance(name, str)], component)
 
     def at(self, name: str) -> str:
         """The path of a file or folder that it names."""

@@ -40,11 +40,11 @@ def test_what_was_found(reading: Reading) -> None:
     reasons = Counter(item.reason for item in reading.not_judged)
     for reason, number in {
         "Helm or Jinja template": 485,
-        "kustomization": 131,
+        "kustomization (not rendered)": 131,
         "Helm values file": 67,
         "kustomize patch": 73,
         "Helm unit test": 30,
-        "Helm chart metadata": 29,
+        "Helm chart (not rendered)": 29,
         "empty file": 6,
         "kustomize transformer": 5,
         "CustomResourceDefinition": 2,

@@ -82,7 +82,7 @@ def test_a_tree(here: Path) -> None:
     ]
     assert reasons(reading) == [
         ("k/Dockerfile", "not a manifest by its suffix"),
-        ("k/Kustomization", "kustomization"),
+        ("k/Kustomization", "kustomization (not rendered)"),
         ("k/chart/_helpers.tpl", "Helm or Jinja template"),
         ("k/notes.markdown", "Markdown without manifests"),
         ("k/x.yaml.j2", "Helm or Jinja template"),
@@ -484,12 +484,12 @@ def test_patches_behind_a_link(root: str, here: Path) -> None:
     put({"other/k/x.yaml": "", "other/j/kustomization.yaml": "patches: [{path: p.yaml}]\n", "other/j/p.yaml": manifest("p")})
     Path("away").symlink_to("other/k")
     reading = read(root.format(here=here))
-    assert [reason for _, reason in reasons(reading)] == ["kustomization", "kustomize patch"]
+    assert [reason for _, reason in reasons(reading)] == ["kustomization (not rendered)", "kustomize patch"]
 
 
 def test_a_patch_without_kind_is_called_one(here: Path) -> None:
     put({"kustomization.yaml": "patches: [{path: p.yaml, target: {kind: Deployment}}]\n", "p.yaml": "spec: {replicas: 2}\n"})
-    assert reasons(read(".")) == [("kustomization.yaml", "kustomization"), ("p.yaml", "kustomize patch")]
+    assert reasons(read(".")) == [("kustomization.yaml", "kustomization (not rendered)"), ("p.yaml", "kustomize patch")]
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def test_patches_that_a_kustomization_names_are_set_aside(tmp_path: Path) -> Non
     (tmp_path / "kustomization.yaml").write_text("resources: [base/pod.yaml]\npatches:\n- path: ./base/../base/change.yaml\n")
     reading = read_paths((str(tmp_path),))
     assert [Path(document.file).name for document in reading.documents] == ["pod.yaml"]
-    assert sorted(item.reason for item in reading.not_judged) == ["kustomization", "kustomize patch"]
+    assert sorted(item.reason for item in reading.not_judged) == ["kustomization (not rendered)", "kustomize patch"]
 
 
 def test_several_processes_read_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,8 +175,8 @@ CLASSES = {
     "helm value": ("apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}\n", "a.yaml", "Helm or Jinja template"),
     "jinja": ("apiVersion: v1\nkind: Pod\n{% if x %}\nmetadata: {}\n{% endif %}\n", "a.yaml", "Helm or Jinja template"),
     "values": ("image:\n  tag: latest\n", "values-prod.yaml", "Helm values file"),
-    "chart": ("apiVersion: v2\nname: x\nversion: 1.0.0\n", "Chart.yaml", "Helm chart metadata"),
-    "kustomization": ("resources: [a.yaml]\n", "kustomization.yaml", "kustomization"),
+    "chart": ("apiVersion: v2\nname: x\nversion: 1.0.0\n", "Chart.yaml", "Helm chart (not rendered)"),
+    "kustomization (not rendered)": ("resources: [a.yaml]\n", "kustomization.yaml", "kustomization (not rendered)"),
     "definition": (
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\n",
         "a.yaml",

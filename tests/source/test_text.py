@@ -307,7 +307,7 @@ items:
     assert summary(read(text)) == [
         ("CustomResourceDefinition", 4),
         ("kustomize patch", 5),
-        ("kustomization", 6),
+        ("kustomization (not rendered)", 6),
         ("Helm or Jinja template", 7),
         ("c", 8),
     ]
@@ -463,4 +463,4 @@ def test_objects_as_text_in_objects_as_text_end_somewhere() -> None:
 def test_kustomization_without_kind() -> None:
     (item,) = read_text("resources: [a.yaml]\npatches:\n- path: p.yaml\n", "k/kustomization.yaml")
     assert isinstance(item, NotJudged)
-    assert item.reason == "kustomization"
+    assert item.reason == "kustomization (not rendered)"

@@ -71,7 +71,7 @@ def _ldflags() -> str:
     return f"-s -w -X {_COMPONENT}.gitVersion={version} -X {_COMPONENT}.gitMajor=1 -X {_COMPONENT}.gitMinor={minor}"
 
 
-def _go_version() -> str:
+def go_version() -> str:
     if not shutil.which("go"):
         raise NotBuilt("Go is missing (https://go.dev/dl): it builds the programs of the testbed")
     done = subprocess.run(["go", "version"], cwd=HERE, capture_output=True, text=True, check=False)
@@ -91,7 +91,7 @@ def _place() -> Binaries:
     Raises:
         NotBuilt: Go is missing, or too old for the modules.
     """
-    key = hashlib.sha256(f"{_go_version()}\n{platform.machine()}\n{_ldflags()}\n".encode())
+    key = hashlib.sha256(f"{go_version()}\n{platform.machine()}\n{_ldflags()}\n".encode())
     for folder in (HERE, HERE / "kwok"):
         for name in ("go.mod", "go.sum"):
             key.update((folder / name).read_bytes())
@@ -134,7 +134,7 @@ def say(line: str) -> None:
     print(f"testbed: {line}", flush=True)  # noqa: T201
 
 
-def _go_build(module: Path, package: str, target: Path, log: Path) -> None:
+def go_build(module: Path, package: str, target: Path, log: Path) -> None:
     """Build one program. It appears under its name only when it is complete."""
     partial = target.with_name(f"{target.name}.partial")
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", _ldflags(), "-o", str(partial), package]
@@ -164,7 +164,7 @@ def build() -> Binaries:
             say(f"building {program} (the first time takes minutes)")
             began = time.monotonic()
             module, package = PROGRAMS[program]
-            _go_build(module, package, binaries.path(program), binaries.folder / f"{program}.log")
+            go_build(module, package, binaries.path(program), binaries.folder / f"{program}.log")
             size = binaries.path(program).stat().st_size
             say(f"built {program}: {size / 1e6:.0f} MB in {time.monotonic() - began:.0f} s")
     return binaries

@@ -6,7 +6,8 @@ from typing import Any
 
 import tabulate
 
-from auditor.cli import live, options
+from auditor.cli import live
+from auditor.cli.outputs import write
 from auditor.errors import UsageError
 from auditor.source.cluster import missing_access
 
@@ -27,5 +28,5 @@ def print_access(given: dict[str, Any]) -> int:
         lines.append("deploy/rbac.yaml grants what is needed: kubectl apply -f deploy/rbac.yaml")
     else:
         lines.append(f"{connection.name}: all {len(granted)} kinds that mlaudit reads may be listed")
-    options.write("\n".join(lines) + "\n", given["output"])
+    write("\n".join(lines) + "\n", given["output"])
     return 3 if missing and not given["allow_partial"] else 0

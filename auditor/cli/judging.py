@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from auditor.cli import options
+from auditor.cli.outputs import Output, write_all
 from auditor.config import Settings
 from auditor.document import NotJudged
 from auditor.engine import Outcome, evaluate, select
@@ -66,7 +67,12 @@ def _summary(reading: Reading, snapshot: Snapshot, outcome: Outcome) -> Summary:
 
 def write(report: Report, given: dict[str, Any]) -> None:
     """Write a report as the output options say."""
-    options.write(renderer(given["format"]).render(report, options.view(given)), given["output"])
+
+    def render(one: Output) -> str:
+        text: str = renderer(one.format).render(report, options.view(given, one.file))
+        return text
+
+    write_all(given["outputs"], render)
 
 
 def exit_code(report: Report, settings: Settings, given: dict[str, Any]) -> int:

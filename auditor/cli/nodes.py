@@ -11,6 +11,7 @@ from typing import Any
 import tabulate
 
 from auditor.cli import options
+from auditor.cli.outputs import Output, write_all
 from auditor.document import ObjectRef
 from auditor.errors import UsageError
 from auditor.live import Devices, LivePod, Node
@@ -32,14 +33,17 @@ def print_nodes(found: Live, given: dict[str, Any]) -> int:
     """Print the nodes of a cluster, and return the exit code: 3 where nodes or pods could not be listed."""
     documents, listing = found
     snapshot = Snapshot(documents, listing=listing)
-    view = options.view(given)
-    if given["format"] == "json":
-        text = json.dumps(_fields(snapshot), indent=1, ensure_ascii=False) + "\n"
-    elif given["format"] == "table":
-        text = "\n".join(_table(snapshot, view.width, verbose=view.verbose)) + "\n"
-    else:
-        raise UsageError(f"--nodes has no format {given['format']}", "it is printed as table or json")
-    options.write(text, given["output"])
+
+    def render(one: Output) -> str:
+        if one.format == "json":
+            return json.dumps(_fields(snapshot), indent=1, ensure_ascii=False) + "\n"
+        view = options.view(given, one.file)
+        return "\n".join(_table(snapshot, view.width, verbose=view.verbose)) + "\n"
+
+    for one in given["outputs"]:
+        if one.format not in ("table", "json"):
+            raise UsageError(f"--nodes has no format {one.format}", "it is printed as table or json")
+    write_all(given["outputs"], render)
     partial = not (listing.complete_for("Node") and listing.complete_for("Pod"))
     return 3 if partial and not given["allow_partial"] else 0
 

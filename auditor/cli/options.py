@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import shutil
 import sys
@@ -14,15 +13,16 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from auditor.cli.outputs import FormatOption, planned
 from auditor.config import Settings
-from auditor.errors import AuditError, ConfigError, UsageError
+from auditor.errors import ConfigError, UsageError
 from auditor.finding import Confidence, Severity
 from auditor.registry import format_names, load_rules, rule_named, suggestion
 from auditor.report import View
 from auditor.rule import Profile
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
-__all__ = ["complete_rule", "output", "progress", "seconds", "selection", "settings", "stack", "view", "write"]
+__all__ = ["complete_rule", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -100,8 +100,23 @@ selection = stack(
 )
 
 output = stack(
-    click.option("-f", "--format", type=click.Choice(format_names()), default="table", show_default=True, help="How to write the report."),
-    click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to FILE."),
+    click.option(
+        "-f",
+        "--format",
+        type=FormatOption(),
+        multiple=True,
+        default=("table",),
+        show_default=True,
+        metavar="NAME[=FILE]",
+        help=f"How to write the report, and to which file; repeatable: {', '.join(format_names())}.",
+    ),
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Write the report whose format names no file to FILE.",
+    ),
     click.option(
         "--group-by",
         type=click.Choice(["file", "object", "rule", "severity"]),
@@ -114,6 +129,7 @@ output = stack(
     ),
     click.option("-q", "--quiet", is_flag=True, help="Only the findings and one closing line."),
     click.option("-v", "--verbose", is_flag=True, help="Also name every input and rule that was not judged, and why."),
+    planned,
 )
 
 
@@ -194,9 +210,9 @@ def seconds(text: str) -> float:
     return float(int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"])
 
 
-def view(given: dict[str, Any]) -> View:
-    """How the report is shown: as wide as the terminal, in colour only there."""
-    terminal = given["output"] is None and sys.stdout.isatty()
+def view(given: dict[str, Any], file: Path | None = None) -> View:
+    """How a report is shown that goes to a file, or to standard output: as wide as the terminal, in colour only there."""
+    terminal = file is None and sys.stdout.isatty()
     width = shutil.get_terminal_size((100, 24)).columns
     return View(
         width=min(max(width, _NARROWEST), _WIDEST),
@@ -205,24 +221,6 @@ def view(given: dict[str, Any]) -> View:
         quiet=given["quiet"],
         verbose=given["verbose"],
     )
-
-
-def write(text: str, file: Path | None) -> None:
-    """Write a report to a file, or to standard output.
-
-    Raises:
-        AuditError: the file cannot be written.
-    """
-    if file is None:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # a file name need not be UTF-8, and a terminal need not know an arrow
-            sys.stdout.reconfigure(errors="backslashreplace")
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    try:
-        file.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise AuditError(f"cannot write {file}: {error.strerror}", "give another file to -o") from None
 
 
 @contextlib.contextmanager

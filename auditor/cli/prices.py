@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from auditor.cli import options
+from auditor.cli.outputs import write
 from auditor.cost.prices import Currency, Figure, Match, Owner, OwnersRule, Prices, Reference, Row, Source, book, model_of
 from auditor.errors import UsageError
 from auditor.registry import renderer, suggestion
@@ -81,7 +81,7 @@ def command(pattern: str, file: Path | None, currency: str, model: str, cloud: s
     else:
         fields = _fields(prices, rows, references, money)
         text = json.dumps(fields, indent=1, ensure_ascii=False) + "\n" if shape == "json" else renderer("yaml").dump(fields)
-    options.write(text, None)
+    write(text, None)
     return 0
 
 

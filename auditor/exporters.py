@@ -13,14 +13,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from auditor.accelerators import device
 from auditor.document import mapping, sequence
-from auditor.live import LivePod, Node
+from auditor.live import LivePod, Node, minutes_between
+from auditor.snapshot import Snapshot
+from auditor.usage import Usage
 from auditor.workload import Container, PodTemplate
 
-__all__ = ["EXPORTERS", "Exporter", "exporter_of", "exporters_of", "exporters_on", "managed", "vendors"]
+__all__ = [
+    "EXPORTERS", "MEASURING", "Exporter", "Telemetry", "exporter_of", "exporters_of", "exporters_on", "managed", "telemetry", "vendors",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,14 @@ EXPORTERS: tuple[tuple[Exporter, str], ...] = (
     (Exporter("neuron-monitor", "aws"), r"neuron-(monitor|observer)"),
     (Exporter("npu-exporter", "huawei"), r"npu-exporter"),
 )
+# Whose devices they are that series in Prometheus tell of, by what `Usage.exporters` calls those who wrote them.
+MEASURING = {
+    "DCGM exporter": "nvidia", "AMD device metrics exporter": "amd", "TPU device plugin": "google", "neuron-monitor": "aws",
+    "Gaudi exporter": "habana", "XPU Manager": "intel",
+}  # fmt: skip
+# Makers of devices at rest that have no series: that there is none says nothing about whether they are measured.
+_SILENT = frozenset({"aws", "google"})
+_SETTLED = 60  # minutes that a pod has to hold devices until measurements must tell of it
 _PATTERNS = tuple((exporter, re.compile(pattern, re.IGNORECASE)) for exporter, pattern in EXPORTERS)
 _DATADOG = Exporter("Datadog's agent", "nvidia")
 _DRIVERS = {"gaudi.intel": "habana", "neuron.aws": "aws", "nvidia": "nvidia", "amd": "amd", "intel": "intel"}
@@ -105,3 +118,60 @@ def _vendor(key: str) -> str:
 def _environment(container: Mapping[str, Any]) -> dict[str, str]:
     entries = map(mapping, sequence(container.get("env")))
     return {str(one.get("name")): one["value"] for one in entries if isinstance(one.get("value"), str)}
+
+
+# -- what of it arrives in Prometheus ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What Prometheus knew of the devices of one maker that pods held in the window.
+
+    Attributes:
+        vendor: whose devices they are.
+        measured: nodes of which it has measurements.
+        unmeasured: nodes of which it has none, though pods have held devices there for an hour.
+        names_pods: its measurements name the pods that held the devices; None where it has none of such devices.
+    """
+
+    vendor: str
+    measured: tuple[Node, ...]
+    unmeasured: tuple[Node, ...]
+    names_pods: bool | None
+
+
+def telemetry(snapshot: Snapshot) -> tuple[Telemetry, ...]:
+    """What Prometheus knew of devices, by maker; nothing where it was not asked, or did not answer all of it.
+
+    Measurements that name only pods without devices name the exporter itself: then every one of them is an orphan.
+    """
+    usage = snapshot.usage
+    if usage is None or any(one.what == "telemetry" for one in usage.missing):
+        return ()
+    known: dict[str, Fraction] = {}
+    unknown: dict[str, Fraction] = {}
+    for one in usage.held:
+        known[one.node] = known.get(one.node, Fraction(0)) + one.activity.idle + one.activity.active
+        unknown[one.node] = unknown.get(one.node, Fraction(0)) + one.activity.unknown
+    found = []
+    seen = {MEASURING[name] for name in usage.exporters if name in MEASURING}
+    nameless = {MEASURING[name] for name in usage.unattributed if name in MEASURING}
+    there = [node for node in snapshot.nodes if node.name in known]
+    for vendor in sorted({vendor for node in there for vendor in vendors(node)}):
+        nodes = [node for node in there if vendor in vendors(node)]
+        measured = tuple(node for node in nodes if known[node.name])
+        dark = [node for node in nodes if not known[node.name] and unknown[node.name] >= 1 and vendor not in _SILENT]
+        without = tuple(node for node in dark if _must_be_seen(node, usage, seen))
+        strange = not measured and bool(without) and usage.orphans > 0
+        found.append(Telemetry(vendor, measured, without, vendor not in nameless and not strange if vendor in seen else None))
+    return tuple(found)
+
+
+def _must_be_seen(node: Node, usage: Usage, seen: set[str]) -> bool:
+    """Whether a pod has held devices for so long that measurements must tell of it.
+
+    Of parts of a GPU only profiling counters tell, and of shared ones only where the exporter calls the node as Kubernetes does.
+    """
+    if (node.shared and vendors(node) & seen) or ("mig" in node.sharing and not usage.profiling):
+        return False
+    return any(pod.devices and pod.ready and minutes_between(pod.bound, usage.end) >= _SETTLED for pod in node.pods)

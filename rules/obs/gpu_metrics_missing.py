@@ -69,6 +69,53 @@ status:
   containerStatuses: [{name: exporter, ready: false, restartCount: 40, state: {waiting: {reason: CrashLoopBackOff}}}]
 ```
 
+One whose measurements never get into Prometheus, which was asked (`--prometheus`) and knows the other node's:
+```yaml live
+apiVersion: v1
+kind: Node
+metadata:
+  name: gpu-0  # finding
+  creationTimestamp: "2026-11-20T08:00:00Z"
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: nvidia-dcgm-exporter-x7k2p, namespace: gpu-operator, creationTimestamp: "2026-11-20T08:00:00Z"}
+spec:
+  nodeName: gpu-0
+  containers: [{name: nvidia-dcgm-exporter, image: "nvcr.io/nvidia/k8s/dcgm-exporter:4.2.3-4.1.3-ubuntu22.04"}]
+status:
+  phase: Running
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: train, namespace: research, creationTimestamp: "2026-11-20T08:00:00Z"}
+spec:
+  nodeName: gpu-0
+  containers: [{name: main, image: "train:1.0", resources: {limits: {nvidia.com/gpu: 8}}}]
+status:
+  phase: Running
+  startTime: "2026-11-20T08:00:00Z"
+  conditions: [{type: Ready, status: "True"}]
+---
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-1, creationTimestamp: "2026-11-20T08:00:00Z", labels: {kubernetes.azure.com/dcgm-exporter: enabled}}
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+---
+measured:
+  held:
+  - {holder: Pod/research/train, node: gpu-0, unknown: 992}
+  - {holder: Job/research/other, node: gpu-1, active: 300}
+```
+
 ## Good
 ```yaml live
 apiVersion: v1
@@ -117,8 +164,23 @@ status:
   conditions: [{type: Ready, status: "True"}]
 ```
 
+No exporter is in view, and Prometheus has measurements all the same: something else takes them.
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-0, creationTimestamp: "2026-11-20T08:00:00Z"}
+status:
+  capacity: {nvidia.com/gpu: "8"}
+  allocatable: {nvidia.com/gpu: "8"}
+  conditions: [{type: Ready, status: "True"}]
+---
+measured:
+  held: [{holder: Job/research/other, node: gpu-0, active: 300}]
+```
+
 ## When to ignore
-Where an agent that mlaudit does not know measures the accelerators, on the node or from outside.
+Where an agent that mlaudit does not know measures the accelerators, on the node or from outside, and its measurements are kept elsewhere
+than in the Prometheus that mlaudit asks.
 
 ## References
 - https://docs.nvidia.com/datacenter/cloud-native/gpu-telemetry/latest/
@@ -131,7 +193,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from auditor.exporters import EXPORTERS, exporters_of, exporters_on, managed, vendors
+from auditor.exporters import EXPORTERS, Telemetry, exporters_of, exporters_on, managed, telemetry, vendors
 from auditor.live import LivePod, Node, minutes_between
 from auditor.live.scheduling import ObstacleKind, needs_of, obstacles
 from auditor.rule import COST, PRODUCTION, Fault, Options, Path, Result, Severity, rule, skip
@@ -151,7 +213,10 @@ NAMED = 3
     options={"minutes": 10},
 )
 def check(snapshot: Snapshot, options: Options) -> Iterator[Result]:
+    known = telemetry(snapshot)
+    yield from _not_in_prometheus(known, snapshot)
     listing = snapshot.listing
+    measured = {node.name for of_vendor in known for node in of_vendor.measured}
     nodes = [node for node in snapshot.nodes if vendors(node)]
     if listing is None or not nodes:
         return
@@ -163,8 +228,26 @@ def check(snapshot: Snapshot, options: Options) -> Iterator[Result]:
         there = [node for node in settled if vendor in vendors(node) and managed(node) != vendor]
         pods = {node.name: [pod for exporter, pod in exporters_on(node) if exporter.vendor == vendor] for node in there}
         running = any(pods.values())
-        yield from _without(vendor, [node for node in there if not pods[node.name]], snapshot, elsewhere=running)
+        without = [node for node in there if not pods[node.name] and (running or node.name not in measured)]
+        yield from _without(vendor, without, snapshot, elsewhere=running)
         yield from _not_ready(vendor, {name: of_node for name, of_node in pods.items() if of_node}, options["minutes"], snapshot)
+
+
+def _not_in_prometheus(known: tuple[Telemetry, ...], snapshot: Snapshot) -> Iterator[Fault]:
+    """Nodes whose exporter works as far as objects show, and of which Prometheus has nothing."""
+    for of_vendor in known:
+        nodes = [node for node in of_vendor.unmeasured if not snapshot.sees_all_pods or _exports(node, of_vendor.vendor)]
+        if nodes and of_vendor.names_pods is not False:
+            anything = "measurements" if of_vendor.names_pods else "series of any exporter"
+            yield nodes[0].fault(
+                f"Prometheus has no {anything} for {_count(nodes, of_vendor.vendor)}: whether they are idle cannot be told",
+                at="metadata.name",
+                remediation="let it scrape the exporter of every such node, by a ServiceMonitor, PodMonitor or scrape annotations",
+            )
+
+
+def _exports(node: Node, vendor: str) -> bool:
+    return managed(node) == vendor or any(exporter.vendor == vendor and pod.ready for exporter, pod in exporters_on(node))
 
 
 def _is_settled(node: Node, now: datetime.datetime, minutes: int) -> bool:

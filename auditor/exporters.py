@@ -11,7 +11,7 @@ says so by a label: https://learn.microsoft.com/azure/aks/aks-managed-gpu-nodes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -24,7 +24,8 @@ from auditor.usage import Usage
 from auditor.workload import Container, PodTemplate
 
 __all__ = [
-    "EXPORTERS", "MEASURING", "Exporter", "Telemetry", "exporter_of", "exporters_of", "exporters_on", "managed", "telemetry", "vendors",
+    "EXPORTERS", "MEASURING", "Exporter", "Telemetry", "devices_of", "exporter_of", "exporters_of", "exporters_on", "managed", "telemetry",
+    "vendors",
 ]  # fmt: skip
 
 
@@ -58,6 +59,7 @@ MEASURING = {
 }  # fmt: skip
 # Makers of devices at rest that have no series: that there is none says nothing about whether they are measured.
 _SILENT = frozenset({"aws", "google"})
+_NAMED = 3  # nodes in a sentence
 _SETTLED = 60  # minutes that a pod has to hold devices until measurements must tell of it
 _PATTERNS = tuple((exporter, re.compile(pattern, re.IGNORECASE)) for exporter, pattern in EXPORTERS)
 _DATADOG = Exporter("Datadog's agent", "nvidia")
@@ -107,6 +109,14 @@ def vendors(node: Node) -> frozenset[str]:
     """The makers of a node's accelerators for which an exporter is known. GKE itself exports what TPUs do."""
     known = {exporter.vendor for exporter, _ in EXPORTERS}
     return frozenset(vendor for one in node.devices if (vendor := _vendor(one.key)) in known)
+
+
+def devices_of(nodes: Sequence[Node], vendor: str) -> str:
+    """The devices of nodes, in words: ``2 nodes (gpu-0, gpu-1) with 16 nvidia devices``."""
+    names = ", ".join(node.name for node in nodes[:_NAMED]) + (" …" if len(nodes) > _NAMED else "")
+    devices = sum(node.physical_devices for node in nodes)
+    of_nodes = f"{len(nodes)} nodes ({names})" if len(nodes) > 1 else names
+    return f"{of_nodes} with {devices} {vendor} device{'' if devices == 1 else 's'}"
 
 
 def _vendor(key: str) -> str:

@@ -193,7 +193,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from auditor.exporters import EXPORTERS, Telemetry, exporters_of, exporters_on, managed, telemetry, vendors
+from auditor.exporters import EXPORTERS, Telemetry, devices_of, exporters_of, exporters_on, managed, telemetry, vendors
 from auditor.live import LivePod, Node, minutes_between
 from auditor.live.scheduling import ObstacleKind, needs_of, obstacles
 from auditor.rule import COST, PRODUCTION, Fault, Options, Path, Result, Severity, rule, skip
@@ -240,7 +240,7 @@ def _not_in_prometheus(known: tuple[Telemetry, ...], snapshot: Snapshot) -> Iter
         if nodes and of_vendor.names_pods is not False:
             anything = "measurements" if of_vendor.names_pods else "series of any exporter"
             yield nodes[0].fault(
-                f"Prometheus has no {anything} for {_count(nodes, of_vendor.vendor)}: whether they are idle cannot be told",
+                f"Prometheus has no {anything} for {devices_of(nodes, of_vendor.vendor)}: whether they are idle cannot be told",
                 at="metadata.name",
                 remediation="let it scrape the exporter of every such node, by a ServiceMonitor, PodMonitor or scrape annotations",
             )
@@ -261,14 +261,14 @@ def _without(vendor: str, nodes: list[Node], snapshot: Snapshot, *, elsewhere: b
         return
     template = _daemon_set(vendor, snapshot)
     name = next(exporter.name for exporter, _ in EXPORTERS if exporter.vendor == vendor)
-    what = f"no exporter measures {_count(nodes, vendor)}: whether they are idle cannot be told"
+    what = f"no exporter measures {devices_of(nodes, vendor)}: whether they are idle cannot be told"
     if template is None:
         remedy = "let the exporter of the other nodes run there, too" if elsewhere else f"install {name} as a DaemonSet on every such node"
         yield nodes[0].fault(what, at="metadata.name", remediation=remedy)
         return
     reason, path = _obstacle(template, nodes[0])
     remedy = "let its DaemonSet tolerate the taints, and select the labels, of every node with such devices"
-    yield template.workload.fault(f"does not run on {_count(nodes, vendor)}{reason}", at=path, remediation=remedy)
+    yield template.workload.fault(f"does not run on {devices_of(nodes, vendor)}{reason}", at=path, remediation=remedy)
 
 
 def _obstacle(template: PodTemplate, node: Node) -> tuple[str, Path]:
@@ -309,10 +309,3 @@ def _daemon_set(vendor: str, snapshot: Snapshot) -> PodTemplate | None:
                 if any(exporter.vendor == vendor for exporter, _ in exporters_of(template)):
                     return template
     return None
-
-
-def _count(nodes: list[Node], vendor: str) -> str:
-    names = ", ".join(node.name for node in nodes[:NAMED]) + (" …" if len(nodes) > NAMED else "")
-    devices = sum(node.physical_devices for node in nodes)
-    of_nodes = f"{len(nodes)} nodes ({names})" if len(nodes) > 1 else names
-    return f"{of_nodes} with {devices} {vendor} device{'' if devices == 1 else 's'}"

@@ -110,6 +110,56 @@ spec:
 status: {phase: Running}
 ```
 
+Prometheus was asked (`--prometheus`): it has measurements of the GPUs that pods hold, and none names such a pod. Nor does it have a
+counter that tells of parts of GPUs.
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-0, labels: {nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3}}
+status: {capacity: {nvidia.com/gpu: "8"}, allocatable: {nvidia.com/gpu: "8"}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: nvidia-dcgm-exporter  # finding
+  namespace: gpu-operator
+  uid: set-1
+spec:
+  template:
+    spec:
+      containers:
+      - name: exporter
+        image: nvcr.io/nvidia/k8s/dcgm-exporter:4.2.3-4.1.3-ubuntu22.04
+        env: [{name: DCGM_EXPORTER_KUBERNETES, value: "true"}]
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: nvidia-dcgm-exporter-x7k2p
+  namespace: gpu-operator
+  ownerReferences: [{apiVersion: apps/v1, kind: DaemonSet, name: nvidia-dcgm-exporter, uid: set-1, controller: true}]
+spec:
+  nodeName: gpu-0
+  containers: [{name: exporter, image: "nvcr.io/nvidia/k8s/dcgm-exporter:4.2.3-4.1.3-ubuntu22.04"}]
+status: {phase: Running}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: train, namespace: research}
+spec:
+  nodeName: gpu-0
+  containers: [{name: main, image: "train:1.0", resources: {limits: {nvidia.com/gpu: 8}}}]
+status:
+  phase: Running
+  startTime: "2026-11-20T08:00:00Z"
+  conditions: [{type: Ready, status: "True"}]
+---
+measured:
+  unattributed: [DCGM exporter]
+  profiling: false
+  held: [{holder: Pod/research/train, node: gpu-0, unknown: 992}]
+```
+
 ## Good
 ```yaml complete
 apiVersion: apps/v1
@@ -154,6 +204,28 @@ spec:
   endpoints: [{port: metrics, honorLabels: false}]
 ```
 
+```yaml live
+apiVersion: v1
+kind: Node
+metadata: {name: gpu-0, labels: {nvidia.com/gpu.product: NVIDIA-GeForce-RTX-4090}}
+status: {capacity: {nvidia.com/gpu: "8"}, allocatable: {nvidia.com/gpu: "8"}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: train, namespace: research}
+spec:
+  nodeName: gpu-0
+  containers: [{name: main, image: "train:1.0", resources: {limits: {nvidia.com/gpu: 8}}}]
+status:
+  phase: Running
+  startTime: "2026-11-20T08:00:00Z"
+  conditions: [{type: Ready, status: "True"}]
+---
+measured:
+  profiling: false
+  held: [{holder: Pod/research/train, node: gpu-0, active: 992}]
+```
+
 ## When to ignore
 On GPUs that have no profiling counters (consumer cards), and where another system keeps the labels of nodes and pods.
 
@@ -167,12 +239,14 @@ On GPUs that have no profiling counters (consumer cards), and where another syst
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from auditor.document import Path, Unknown
-from auditor.exporters import exporters_of, exporters_on
+from auditor.document import Document, Path, Unknown
+from auditor.exporters import devices_of, exporters_of, exporters_on, telemetry, vendors
+from auditor.live import Node
 from auditor.rule import COST, Confidence, Fault, Result, Severity, mapping, rule
 from auditor.snapshot import Snapshot, same_branch
+from auditor.usage import Usage
 from auditor.workload import Container, Workload
 
 DCGM = "dcgm-exporter"
@@ -181,6 +255,7 @@ ALLOWED = re.compile(r"([\w*]+)=\[")
 PROFILING = "DCGM_FI_PROF_"
 COUNTER = re.compile(r"^[ \t]*(DCGM_\w+)", re.MULTILINE)
 VIRTUAL, VIRTUAL_FLAG = "KUBERNETES_VIRTUAL_GPUS", "--kubernetes-virtual-gpus"
+UNPROFILED = re.compile(r"GeForce|TITAN|Quadro|RTX.A\d|\b[PKM]\d+\b", re.IGNORECASE)  # GPUs that have no profiling counters
 SHARED = ("time-slicing", "mps")
 SHARING = re.compile(r"^[ \t]*sharing:[ \t]*\n(?:[ \t]*\w+:.*\n)*?[ \t]*(timeSlicing|mps):", re.MULTILINE)  # of NVIDIA's device plugin
 ONE_OF_MANY = "names one pod for each GPU, where several share one ({}): the others look as if they had none"
@@ -195,26 +270,21 @@ NAME_ALL = f'set the environment variable `{VIRTUAL}` of the exporter to "true"'
     needs={"Node", "Pod", "ConfigMap"},
 )
 def check(snapshot: Snapshot) -> Iterator[Result]:
-    yield from _shown_by_objects(snapshot)
-
-
-def _shown_by_objects(snapshot: Snapshot) -> Iterator[Fault]:
-    """What the settings of exporters say."""
-    state_metrics: list[Container] = []
-    for workload in snapshot.workloads:
-        blob = workload.document.blob
-        if b"dcgm" in blob:
-            for container in _dcgm_exporters(workload):
-                yield from _of_pods(container)
-                yield from _of_counters(container, snapshot)
-                yield from _of_configured_sharing(container, snapshot)
-        if b"kube-state-metrics" in blob:
-            state_metrics += filter(_is_state_metrics, workload.containers)
+    exporters = [container for workload in snapshot.workloads for container in _dcgm_exporters(workload)]
+    for container in exporters:
+        yield from _of_pods(container)
+        yield from _of_counters(container, snapshot)
+        yield from _of_configured_sharing(container, snapshot)
     yield from _of_shared_devices(snapshot)
-    yield from _of_state_metrics(state_metrics, snapshot)
+    yield from _of_state_metrics(snapshot)
+    if snapshot.usage is not None:
+        yield from _without_pods(exporters, snapshot)
+        yield from _without_profiling(exporters, snapshot.usage, snapshot)
 
 
 def _dcgm_exporters(workload: Workload) -> list[Container]:
+    if b"dcgm" not in workload.document.blob:
+        return []
     return [one for template in workload.templates for exporter, one in exporters_of(template) if exporter.name == DCGM]
 
 
@@ -308,8 +378,10 @@ def _is_state_metrics(container: Container) -> bool:
     return named and not OLD.search(image) and not workload.job and not workload.ref.namespace.startswith("gke-managed-")
 
 
-def _of_state_metrics(containers: list[Container], snapshot: Snapshot) -> Iterator[Fault]:
+def _of_state_metrics(snapshot: Snapshot) -> Iterator[Fault]:
     """kube-state-metrics that keeps the labels of nodes and pods to itself, where there are accelerators; several may share the work."""
+    speaking = (one for one in snapshot.workloads if b"kube-state-metrics" in one.document.blob)
+    containers = [container for workload in speaking for container in workload.containers if _is_state_metrics(container)]
     given = [one.flag("--metric-labels-allowlist", "--labels-metric-allow-list") for one in containers]
     unknown = any(isinstance(value, Unknown) for value in given) or any(one.flag("--config") is not None for one in containers)
     allowed = {kind for value in given for kind in ALLOWED.findall(str(value or ""))}
@@ -329,3 +401,40 @@ def _has_devices(workload: Workload, snapshot: Snapshot) -> bool:
         return any(node.accelerated for node in snapshot.nodes)
     near = (one.document for one in snapshot.workloads if snapshot.asks_for_accelerator(one) or b"dcgm" in one.document.blob)
     return any(snapshot.complete or same_branch(workload.document, other) for other in near)
+
+
+# -- what Prometheus has ------------------------------------------------------------------------------------------------------------------
+
+
+def _without_pods(exporters: list[Container], snapshot: Snapshot) -> Iterator[Fault]:
+    """Measurements of devices that pods hold, none of which names such a pod; not where the exporter's own settings explain it."""
+    explained = {"nvidia"} if any(True for one in exporters for _ in _of_pods(one)) else set()
+    for known in telemetry(snapshot):
+        if known.unmeasured and known.names_pods is False and known.vendor not in explained:
+            devices = devices_of(known.unmeasured, known.vendor)
+            yield Fault(
+                _measuring(known.unmeasured, known.vendor, snapshot),
+                ("metadata", "name"),
+                f"its metrics in Prometheus name no pod that holds a device: who leaves {devices} idle cannot be told",
+                "let it ask the kubelet which pod has which device, and its scrape keep the labels (exported_pod, or pod with honorLabels)",
+            )
+
+
+def _without_profiling(exporters: list[Container], usage: Usage, snapshot: Snapshot) -> Iterator[Fault]:
+    """No profiling counter of GPUs that have them; not where the exporter's own list of counters explains it."""
+    nodes = [node for node in snapshot.nodes if "nvidia" in vendors(node) and node.product and not UNPROFILED.search(node.product)]
+    explained = any(True for one in exporters for _ in _of_counters(one, snapshot))
+    if nodes and not usage.profiling and not explained:
+        yield Fault(
+            _measuring(nodes, "nvidia", snapshot),
+            ("metadata", "name"),
+            f"Prometheus has no DCGM_FI_PROF counter of {devices_of(nodes, 'nvidia')}: idle parts of GPUs go unseen",
+            "let the exporter collect DCGM_FI_PROF_GR_ENGINE_ACTIVE, for which it needs the capability SYS_ADMIN",
+        )
+
+
+def _measuring(nodes: Sequence[Node], vendor: str, snapshot: Snapshot) -> Document:
+    """The exporter of the first node that has one in view, as a person edits it; else the first node."""
+    pods = (pod for node in nodes for exporter, pod in exporters_on(node) if exporter.vendor == vendor)
+    first = next(pods, None)
+    return snapshot.root_of(first) if first else nodes[0].document

@@ -8,6 +8,9 @@ nobody uses it, or at fixed hours.
 Nor does a floor help that is only low on paper. An autoscaler that must not scale down, or that waits for hours, keeps whatever the busiest
 moment needed; and a group of Ray workers whose lower bound equals its upper one has no autoscaler at all.
 
+Whether production needs its floor can be measured: where load never took the number of pods above it for a day or more, and the devices of
+those pods were idle for at least half of that time, fewer would have done.
+
 ## Bad
 ```yaml
 apiVersion: apps/v1
@@ -117,6 +120,36 @@ spec:
         containers: [{name: worker, image: "rayproject/ray:2.46.0-gpu", resources: {limits: {nvidia.com/gpu: 1}}}]
 ```
 
+Measured (`--prometheus`): four pods all week, of which one would have done the work.
+
+```yaml live
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: vllm, namespace: production, uid: d-1, creationTimestamp: "2026-10-01T08:00:00Z"}
+spec:
+  template:
+    spec:
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai:v0.10.2
+        resources: {limits: {nvidia.com/gpu: 2}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: vllm, namespace: production, creationTimestamp: "2026-10-01T08:00:00Z"}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: vllm}
+  minReplicas: 4  # finding
+  maxReplicas: 16
+  metrics:
+  - type: Pods
+    pods: {metric: {name: "vllm:num_requests_waiting"}, target: {type: AverageValue, averageValue: 5}}
+status: {currentReplicas: 4, desiredReplicas: 4, lastScaleTime: "2026-10-01T08:05:00Z"}
+---
+measured:
+  held: [{holder: Deployment/production/vllm, idle: 1050, active: 294, devices: 8, idle_hour: 6}]
+```
+
 ## Good
 ```yaml
 apiVersion: apps/v1
@@ -202,9 +235,46 @@ spec:
         containers: [{name: worker, image: "rayproject/ray:2.46.0-gpu", resources: {limits: {nvidia.com/gpu: 1}}}]
 ```
 
+The first comes down to its floor after busy hours, and the second is at work.
+
+```yaml live
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: up-and-down, namespace: production, creationTimestamp: "2026-10-01T08:00:00Z"}
+spec: {template: {spec: {containers: [{name: vllm, image: "vllm/vllm-openai:v0.10.2", resources: {limits: {nvidia.com/gpu: 1}}}]}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: up-and-down, namespace: production, creationTimestamp: "2026-10-01T08:00:00Z"}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: up-and-down}
+  minReplicas: 2
+  maxReplicas: 8
+status: {currentReplicas: 2, desiredReplicas: 2, lastScaleTime: "2026-11-24T20:00:00Z"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: at-work, namespace: production, creationTimestamp: "2026-10-01T08:00:00Z"}
+spec: {template: {spec: {containers: [{name: vllm, image: "vllm/vllm-openai:v0.10.2", resources: {limits: {nvidia.com/gpu: 1}}}]}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: at-work, namespace: production, creationTimestamp: "2026-10-01T08:00:00Z"}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: at-work}
+  minReplicas: 2
+  maxReplicas: 8
+status: {currentReplicas: 2, desiredReplicas: 2}
+---
+measured:
+  held:
+  - {holder: Deployment/production/up-and-down, idle: 250, active: 100}
+  - {holder: Deployment/production/at-work, idle: 100, active: 236}
+```
+
 ## When to ignore
 Where people on other continents use the namespace, where the model takes longer to load than its users wait, or where the namespace is only
-called after tests.
+called after tests. Where two pods are kept so that one may fail, their idle hours are what availability costs.
 
 ## References
 - https://keda.sh/docs/latest/concepts/scaling-deployments/
@@ -216,16 +286,21 @@ called after tests.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from auditor.document import Document, along, mapping
+from auditor.live import instant
 from auditor.rule import COST, LLM_SERVING, Confidence, Fault, Path, Result, Role, Severity, rule, sequence, skip
 from auditor.scaling import KSERVE, Mode, deployment_mode, floor_of, scale_target_of, sees_zero
 from auditor.snapshot import Snapshot, is_development_namespace
 from auditor.workload import PodTemplate, Workload
 from auditor.workload.values import integer
 
+DAY = 24  # hours: a shorter window shows too little of what is asked of a model
+ENOUGH, TOLERANCE = Fraction(60, 100), Fraction(2, 100)  # of what ran, the part that is measured; of what was kept, what rollouts change
 LONG = 3600  # seconds without work after which pods should be gone
 SCHEDULES = ("downscaler/", "kube-green.dev/")  # annotations of what stops workloads at fixed hours
 BEHAVIOR = {
@@ -264,22 +339,51 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Result]:
 
 def _scaler(document: Document, snapshot: Snapshot) -> Iterator[Result]:
     late = [*_never_comes_down(document), *_comes_down_late(document)]
-    floor = floor_of(document) if is_development_namespace(document.ref.namespace) and not _has_cron(document) else None
-    if not late and (floor is None or floor[0] < 1):
+    floor, field = floor_of(document) or (0, "")
+    by_day = floor > 0 and is_development_namespace(document.ref.namespace) and not _has_cron(document)
+    measurable = floor > 1 and snapshot.listing is not None
+    if not late and not by_day and not measurable:
         return
     target = snapshot.scale_target(document)
     if target is None:
-        if not snapshot.complete_for(scale_target_of(document), document):
+        if (late or by_day) and not snapshot.complete_for(scale_target_of(document), document):
             yield skip("the workload that an autoscaler keeps up")
         return
     template = _accelerated(target, snapshot)
     if template is None or target.is_role(Role.INFRASTRUCTURE, Role.PLATFORM):
         return
     yield from late
-    if floor is not None and floor[0] and target.is_role(Role.SERVING) and not _is_scheduled(document, target, snapshot):
+    if by_day and target.is_role(Role.SERVING) and not _is_scheduled(document, target, snapshot):
         where = "minReplicaCount: 0" if document.ref.kind == "ScaledObject" else "a ScaledObject with minReplicaCount: 0"
         trigger = "" if sees_zero(document) else " and a trigger that is there without pods"
-        yield Fault(document, ("spec", floor[1]), _kept(template, floor[0], document), f"use {where}{trigger}, {AT_NIGHT}")
+        yield Fault(document, ("spec", field), _kept(template, floor, document), f"use {where}{trigger}, {AT_NIGHT}")
+    elif measurable:
+        yield from _never_needed(document, template, floor, field, snapshot)
+
+
+def _never_needed(document: Document, template: PodTemplate, floor: int, field: str, snapshot: Snapshot) -> Iterator[Result]:
+    """A floor that was never left in the whole window, with devices that were idle for at least half of it."""
+    usage, activity = snapshot.usage, snapshot.activity_of(template.workload)
+    if usage is None:
+        yield skip("measurements of its devices (--prometheus)")
+        return
+    scaled = instant(mapping(document.raw.get("status")).get("lastScaleTime"))
+    if activity is None or usage.hours < DAY or (scaled is not None and scaled > usage.start):
+        return
+    devices = sum(template.accelerators.values())
+    kept, measured = floor * devices * usage.hours, activity.idle + activity.active
+    stayed = abs(activity.total - kept) <= kept * TOLERANCE  # pods of a rollout are there twice
+    if not kept or not stayed or measured < activity.running * ENOUGH or activity.idle * 2 < activity.running:
+        return
+    enough = max(math.ceil(floor * activity.active / measured), 1)
+    yield Fault(
+        document,
+        ("spec", field),
+        f"never kept more than its {floor} pods in {float(usage.hours):.0f} hours, and their {floor * devices} devices were idle for "
+        f"{float(activity.idle):,.0f} of {float(measured):,.0f} measured device-hours ({float(activity.idle / measured * 100):.0f} %)",
+        f"lower {field} to {enough}, and let load add pods: what idles above that is the price of availability",
+        Severity.MEDIUM,
+    )
 
 
 def _never_comes_down(document: Document) -> Iterator[Fault]:

@@ -12,8 +12,9 @@ from auditor.cost.potential import Change, ChangeLine, How, Money, Potential, Po
 from auditor.cost.shown import DIMENSIONS, WASTE, Figure, Group, Split, details, figures, groups, percentages
 from auditor.cost.words import BASES, MEANINGS, as_money, gap, oldest_price, price_mix, span, standing
 from auditor.document import NotJudged, Unread
-from auditor.finding import Finding, RuleFailure, Severity, Skipped, Suppressed
+from auditor.finding import Confidence, Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing
+from auditor.rule import Rule
 from auditor.usage import Category, MissingTime, Point
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Change",
     "ChangeLine",
     "Cluster",
+    "Confidence",
     "CostLine",
     "Costs",
     "Coverage",
@@ -44,11 +46,15 @@ __all__ = [
     "PotentialPart",
     "PriceUse",
     "Report",
+    "RuleFailure",
+    "RuleInfo",
     "Severity",
     "Span",
     "Split",
     "Summary",
+    "Suppressed",
     "TermKind",
+    "Unread",
     "View",
     "as_money",
     "counts",
@@ -89,6 +95,32 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleInfo:
+    """What a report says of a rule that something in it names.
+
+    Attributes:
+        name, title, topic, severity, confidence: see `auditor.rule.Rule`.
+        tags, profiles: sorted.
+        page: the manual page, as Markdown.
+    """
+
+    name: str
+    title: str
+    topic: str
+    severity: Severity
+    confidence: Confidence
+    tags: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    page: str = ""
+
+    @classmethod
+    def of(cls, rule: Rule) -> RuleInfo:
+        """What is to be said of a rule."""
+        profiles = tuple(sorted(map(str, rule.profiles)))
+        return cls(rule.name, rule.title, rule.topic, rule.severity, rule.confidence, tuple(sorted(rule.tags)), profiles, rule.manual)
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What there was, in numbers.
 
@@ -125,6 +157,7 @@ class Report:
         profile: the profile that was asked for.
         kubernetes_version: the version that the rules assumed.
         rules: how many rules were asked.
+        catalogue: the rules that findings, suppressed findings and failures name, sorted by name.
         cluster: the live cluster, or None for files. The numbers of files in `summary` are then 0.
         costs: what the cluster's accelerators cost; None where that was not asked.
         potential: what the manifests could cost; None where that was not asked.
@@ -141,6 +174,7 @@ class Report:
     profile: str
     kubernetes_version: str
     rules: int
+    catalogue: tuple[RuleInfo, ...] = ()
     cluster: Cluster | None = None
     costs: Costs | None = None
     potential: Potential | None = None

@@ -10,6 +10,7 @@ The module's docstring is its manual page, and the examples in it are its tests.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,8 @@ _SCOPES = {
     "Namespace": Scope.NAMESPACE, "Node": Scope.NODE, "Snapshot": Scope.CLUSTER, "Unread": Scope.INPUT, "Suppression": Scope.SUPPRESSION,
 }  # fmt: skip
 
+_MARK = re.compile(r"[ \t]+# finding$", re.MULTILINE)
+
 Check = Callable[..., Iterator[Result]]
 
 # Answers which rule of a profile has something against the pods of a workload: its name, or nothing where none has.
@@ -158,6 +161,11 @@ class Rule:
     takes_options: bool = False
     takes_profile: bool = False
     takes_objection: bool = False
+
+    @property
+    def manual(self) -> str:
+        """The page as people read it: the lines at fault are marked with ``<- here``."""
+        return _MARK.sub("  # <- here", self.page.strip())
 
 
 def rule(

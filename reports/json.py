@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from auditor.report import Finding, Report, View, counts
+from auditor.report import Finding, Report, RuleInfo, View, counts
 
 from . import _potential
 from .values import costs
@@ -47,6 +47,7 @@ def fields(report: Report) -> dict[str, Any]:
         "suppressed": [
             {**_finding(entry.finding), "how": entry.how, "reason": entry.reason, "until": entry.until} for entry in report.suppressed
         ],
+        "rules": [_rule(rule) for rule in report.catalogue],
         "skipped": [{"rule": entry.rule, "reason": entry.reason, "count": entry.count} for entry in report.skipped],
         "failures": [
             {"rule": entry.rule, "file": entry.file, "line": entry.line, "object": entry.object, "error": entry.error}
@@ -92,6 +93,19 @@ def _cluster(report: Report) -> dict[str, Any] | None:
         "requests": listing.requests,
         "listed": [resource.name for resource in listing.listed],
         "not_listed": [{"resource": entry.resource, "reason": entry.reason} for entry in listing.not_listed],
+    }
+
+
+def _rule(rule: RuleInfo) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "title": rule.title,
+        "topic": rule.topic,
+        "severity": str(rule.severity),
+        "confidence": str(rule.confidence),
+        "tags": list(rule.tags),
+        "profiles": list(rule.profiles),
+        "help": rule.page,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 import click
@@ -33,9 +32,8 @@ def page(rule: Rule) -> str:
     if rule.needs:
         facts.append(f"also looks at {', '.join(rule.needs)}")
     facts += [f"option {name} = {_shown(default)}" for name, default in rule.options.items()]
-    body = re.sub(r"[ \t]+# finding$", "  # <- here", rule.page.strip(), flags=re.MULTILINE)
     listed = "\n".join(f"- {fact}" for fact in facts)
-    return f"# {rule.name}: {rule.title}\n\n{listed}\n\n{body}\n"
+    return f"# {rule.name}: {rule.title}\n\n{listed}\n\n{rule.manual}\n"
 
 
 def _shown(default: object) -> str:

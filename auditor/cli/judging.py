@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from auditor.cli import options
@@ -11,7 +12,8 @@ from auditor.config import Settings
 from auditor.document import NotJudged
 from auditor.engine import Outcome, evaluate, select
 from auditor.registry import load_rules, renderer
-from auditor.report import Cluster, Report, Summary
+from auditor.report import Cluster, Report, RuleInfo, Summary
+from auditor.rule import Rule
 from auditor.snapshot import Snapshot
 from auditor.source import Reading
 
@@ -42,8 +44,16 @@ def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cl
         profile=str(settings.profile),
         kubernetes_version=".".join(map(str, settings.kubernetes_version)),
         rules=len(rules),
+        catalogue=_catalogue({**known, **{rule.name: rule for rule in rules}}, outcome),
         cluster=cluster,
     )
+
+
+def _catalogue(known: Mapping[str, Rule], outcome: Outcome) -> tuple[RuleInfo, ...]:
+    """The rules that something in the report names."""
+    named = {finding.rule for finding in outcome.findings} | {entry.finding.rule for entry in outcome.suppressed}
+    named |= {failure.rule for failure in outcome.failures}
+    return tuple(RuleInfo.of(known[name]) for name in sorted(named) if name in known)
 
 
 def _reasons(not_judged: list[NotJudged]) -> dict[str, int]:

@@ -151,6 +151,19 @@ def test_json_matches_its_schema_and_yaml_says_the_same(capsys: pytest.CaptureFi
     assert yaml.safe_load(capsys.readouterr().out) == report
 
 
+def test_every_rule_that_is_named_is_told_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    report = scanned(capsys, "fixtures/demo", "--profile", "strict")
+    named = {entry["rule"] for part in ("findings", "suppressed", "failures") for entry in report[part]}
+    assert [rule["name"] for rule in report["rules"]] == sorted(named)
+    known = load_rules()
+    for rule in report["rules"]:
+        assert (rule["title"], rule["topic"]) == (known[rule["name"]].title, known[rule["name"]].topic)
+        assert "## Why it matters" in rule["help"]
+        assert "# finding" not in rule["help"]
+        assert "# <- here" in rule["help"]
+
+
 def test_summary_adds_up(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     report = scanned(capsys, "fixtures")

@@ -1,20 +1,22 @@
 """The report as GitHub-flavoured Markdown, for chats, tickets and comments on pull requests.
 
-At most 65,536 characters, GitHub's limit of a comment: what has no room is left out, and counted.
+At most 65,536 characters, GitHub's limit of a comment: what has no room is left out, and counted. The last line is a comment that nobody
+sees, by which whoever posts the report finds the one that they posted before. https://docs.github.com/en/rest/issues/comments
 """
 
 from __future__ import annotations
 
 from itertools import chain
 
-from auditor.report import Finding, Report, View, counts, gap
+from auditor.report import Finding, Report, Suppressed, View, counts, gap
 
-from .markup import costs
+from .markup import costs, potential
 from .markup.page import Page, code, prose, row
 
 __all__ = ["render"]
 
 _LIMIT = 65_536
+_MARK = "<!-- mlaudit -->"
 _RESERVE = 12_000  # for what is always there: headings, categories, the last lines
 _FINDINGS, _GAPS = 25, 10  # so many are named without --verbose
 
@@ -30,12 +32,17 @@ def render(report: Report, view: View) -> str:
         costs.what_to_do(page, report.costs, view)
     if report.costs is None or report.rules or report.findings:
         _findings(page, report, view)
+    if report.potential is not None:
+        potential.section(page, report.potential, view)
+    if report.suppressed and not view.quiet:
+        _suppressed(page, report, view)
     if report.costs is not None and not view.quiet:
         costs.standing_lines(page, report.costs, view)
         costs.evidence(page, report.costs, view)
         costs.owners(page, report.costs, view)
     if not view.quiet:
-        page.add(" · ".join(_closing(report)))
+        page.add(" · ".join(_closing(report)), "")
+    page.add(_MARK)
     return str(page)
 
 
@@ -54,10 +61,31 @@ def _findings(page: Page, report: Report, view: View) -> None:
 
 
 def _finding(finding: Finding) -> str:
-    place = f"{finding.file}:{finding.line}:{finding.column}" if finding.line else finding.path if finding.object else finding.file
     remedy = f"<br>→ {prose(finding.remediation)}" if finding.remediation else ""
-    who = code(str(finding.object)) if finding.object else "(unreadable)"
-    return row(str(finding.severity), code(finding.rule), who, code(place), prose(finding.message) + remedy)
+    return row(str(finding.severity), code(finding.rule), _who(finding), code(_place(finding)), prose(finding.message) + remedy)
+
+
+def _who(finding: Finding) -> str:
+    return code(str(finding.object)) if finding.object else "(unreadable)"
+
+
+def _place(finding: Finding) -> str:
+    if finding.line:
+        return f"{finding.file}:{finding.line}:{finding.column}"
+    return finding.path if finding.object else finding.file
+
+
+def _suppressed(page: Page, report: Report, view: View) -> None:
+    """What somebody silenced, and why, folded."""
+    number = len(report.suppressed)
+    page.add(f"<details><summary>{number} suppressed</summary>", "", row("rule", "object", "place", "why"), "|:--|:--|:--|:--|")
+    rows = (row(code(entry.finding.rule), _who(entry.finding), code(_place(entry.finding)), _why(entry)) for entry in report.suppressed)
+    page.rows(rows, number, None if view.verbose else _FINDINGS)
+    page.add("", "</details>", "")
+
+
+def _why(entry: Suppressed) -> str:
+    return prose(f"{entry.reason} (until {entry.until})" if entry.until else entry.reason)
 
 
 def _gaps(page: Page, report: Report, view: View) -> None:

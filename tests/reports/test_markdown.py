@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from auditor import __version__
 from auditor.document import Unread
 from auditor.registry import renderer
-from auditor.report import Costs, Finding, Report, Severity, View, printable
+from auditor.report import Costs, Finding, Report, Severity, Suppressed, View, printable
 from tests.reports import sample_costs as sample
+from tests.reports import sample_machines as machines
 
 cmarkgfm = pytest.importorskip("cmarkgfm", reason="needs the package cmarkgfm, of the dev group")
 page = importlib.import_module("auditor.reports.markup.page")
@@ -153,6 +155,24 @@ def test_nothing_from_a_cluster_is_markup(costs: Costs | None, verbose: bool) ->
         assert letters(printable(text)) in letters(read.whole)
 
 
+def test_hostile_reports_on_files() -> None:
+    report = machines.hostile()
+    read = Reader(render(report, verbose=True))
+    assert read.tags <= OURS
+    assert not read.links
+    assert not re.search(r"[@#<>`*_~\\\[\]]|://|www\.|:\w+:", read.outside)
+    for text in machines.TEXTS.values():
+        assert letters(printable(text)) in letters(read.whole)
+    assert set(read.rows[1:]) <= {4, 5}
+
+
+def test_suppressed_findings_are_told_with_their_reason() -> None:
+    text = render(machines.scanned())
+    assert "<details><summary>3 suppressed</summary>\n\n| rule | object | place | why |" in text
+    assert "| accepted by the platform team (until 2027-01-31) |" in text
+    assert "suppressed" not in render(machines.scanned(), quiet=True)
+
+
 def findings(number: int) -> tuple[Finding, ...]:
     return tuple(sample.finding(line, Severity(line % 5)) for line in range(1, number + 1))
 
@@ -163,6 +183,7 @@ def test_findings_are_the_worst_and_the_others_are_counted() -> None:
     assert text.count("| critical |") == 20
     assert text.count("| high |") == 5
     assert "\n\n75 more are left out.\n" in text
+    assert text.endswith(" of profile recommended\n\n<!-- mlaudit -->\n")
     assert render(sample.report(None, findings(100), 100), verbose=True).count("| `gpu-idle` |") == 100
 
 
@@ -177,7 +198,7 @@ def test_quiet_is_headline_and_findings() -> None:
         "### What accelerators cost: 25 Nov 2026 00:00 UTC, for an hour",
         "### 1 finding: 1 low",
     ]
-    assert text.endswith("→ repair the message |\n")
+    assert text.endswith("→ repair the message |\n\n<!-- mlaudit -->\n")
 
 
 @pytest.mark.parametrize("text", ["x" * 700, "`| " * 300, "@a " * 300, "\x1b" * 500])
@@ -198,8 +219,34 @@ def test_a_comment_is_no_longer_than_github_takes(text: str) -> None:
         coverage=dataclasses.replace(sample.COSTS.coverage, exporters=(text,)),
     )
     hostile = tuple(sample.finding(number, Severity.HIGH, text, text) for number in range(many))
+    suppressed = tuple(Suppressed(one, "comment", text, text) for one in hostile)
     for verbose in (False, True):
-        comment = render(sample.report(costs, hostile, 100), verbose=verbose)
+        comment = render(dataclasses.replace(sample.report(costs, hostile, 100), suppressed=suppressed), verbose=verbose)
         assert len(comment) <= 65_536
         assert comment.count("<details>") == comment.count("</details>")
         assert "more are left out" in comment
+
+
+def test_what_manifests_could_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from auditor.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    manifest = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: llm}\nspec: {replicas: %d, template: {spec: {nodeSelector: "
+        "{node.kubernetes.io/instance-type: p5.48xlarge}, containers: [{name: main, resources: {limits: {nvidia.com/gpu: 2}}}]}}}\n"
+    )
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main")
+    for number, *command in ((1, "init", "-q"), (1, "add", "."), (1, "commit", "-qm", "one")):
+        (tmp_path / "a|b.yaml").write_text(manifest % number)
+        subprocess.run([*git, *command], check=True)
+    (tmp_path / "a|b.yaml").write_text(manifest % 3)
+    with pytest.raises(SystemExit):
+        main(["scan", "--cost", "--base", "main", "-f", "markdown", "."])
+    text = capsys.readouterr().out
+    read = Reader(text)
+    assert read.tags <= OURS
+    assert not read.links
+    assert "#### What this change costs: `+" in text
+    assert "| changed `Deployment llm` | `a`&#124;`b.yaml:1` |" in text
+    assert "#### What it could cost in USD a month\n" in text
+    assert "2 `nvidia.com/gpu` in each of 3 pods" in text or "in each of 3 pods at" in text

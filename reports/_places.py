@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from auditor.report import Finding, printable
+from auditor.report import Finding, Report, Unread, printable
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["Numbered", "document", "path_of", "sentences", "worst"]
+__all__ = ["Numbered", "document", "path_of", "sentences", "unsaid", "worst"]
 
 _VERB = re.compile(r"^[a-z](?=[a-z]* )")  # of a word that is no name
 
@@ -32,6 +32,12 @@ def sentences(message: str, remedy: str) -> str:
 def worst(findings: Iterable[Finding]) -> list[Finding]:
     """The most severe first, then the most certain."""
     return sorted(findings, key=lambda finding: (-finding.severity, -finding.confidence))
+
+
+def unsaid(report: Report) -> list[Unread]:
+    """Input that could not be read and of which no finding speaks, as that of a rule about broken syntax does."""
+    said = {finding.file for finding in report.findings if finding.object is None}
+    return [entry for entry in report.unread if entry.file not in said]
 
 
 class Numbered:

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from auditor.report import Report, Severity, View, printable
 
-from ._places import document, path_of, sentences
+from ._places import document, path_of, sentences, unsaid
 
 __all__ = ["render"]
 
@@ -26,7 +26,7 @@ def render(report: Report, view: View) -> str:
         for key, value in (("severity", severity), ("message", printable(message)), ("source", f"mlaudit.{source}")):
             entry.set(key, value)
 
-    for unread in report.unread:
+    for unread in unsaid(report):
         error(unread.file, unread.line, unread.column, "error", sentences(unread.reason, unread.remedy), "unread")
     for failure in report.failures:
         error(failure.file, failure.line, 0, "error", f"the rule failed on {failure.object}: {failure.error}", failure.rule)

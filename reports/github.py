@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from auditor.report import Finding, Report, Severity, View, counts, printable
 
-from ._places import path_of, worst
+from ._places import path_of, unsaid, worst
 
 __all__ = ["render"]
 
@@ -47,7 +47,7 @@ def render(report: Report, view: View) -> str:
 
 def _commands(report: Report) -> Iterator[tuple[str, str]]:
     """Levels and commands: what could not be judged, then findings, the worst first."""
-    for unread in report.unread:
+    for unread in unsaid(report):
         remedy = f"\n→ {printable(unread.remedy)}" if unread.remedy else ""
         yield "error", _command("error", "could not be read", printable(unread.reason) + remedy, unread.file, unread.line, unread.column)
     for failure in report.failures:

@@ -15,7 +15,7 @@ from typing import Any
 
 from auditor.report import Report, Severity, View, printable
 
-from ._places import Numbered, path_of, sentences
+from ._places import Numbered, path_of, sentences, unsaid
 
 __all__ = ["render"]
 
@@ -36,7 +36,7 @@ def render(report: Report, view: View) -> str:
 
 def _issues(report: Report) -> Iterator[dict[str, Any]]:
     unique = Numbered()
-    for unread in report.unread:
+    for unread in unsaid(report):
         identity = unique(_identity(unread.file, unread.reason), "{}-{}")
         yield _issue(
             "unread", f"could not be read: {sentences(unread.reason, unread.remedy)}", "blocker", identity, unread.file, unread.line

@@ -77,7 +77,7 @@ class _Entry:
 
 
 def _text(log: dict[str, Any]) -> str:
-    """JSON with a result, a rule and a notification a line."""
+    """JSON in which a rule has a line, and a result too."""
     run = log["runs"][0]
     driver = run["tool"]["driver"]
     lists = (driver["rules"], run["results"])

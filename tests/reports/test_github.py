@@ -86,6 +86,14 @@ def test_what_could_not_be_judged_comes_first() -> None:
     assert listing.data == "nodepools.karpenter.sh: forbidden: the account may not list them"
 
 
+def test_broken_syntax_is_said_once() -> None:
+    report = sample.report(None)
+    broken = dataclasses.replace(machines.finding(12, "x", "yaml-syntax-error"), file=report.unread[0].file, object=None)
+    titles = [command.properties["title"] for command in commands(dataclasses.replace(report, findings=(broken,)))]
+    assert "could not be read" not in titles
+    assert titles[-1] == "medium: yaml-syntax-error"
+
+
 def test_a_live_object_has_no_file() -> None:
     one = dataclasses.replace(machines.finding(3, "x"), line=0, column=0)
     (command,) = commands(dataclasses.replace(machines.scanned(), findings=(one,)))

@@ -2,13 +2,15 @@
 
 A case is called after its rule. A line marked ``# finding`` must be found there, nothing else in the case's objects. Comments above the
 first object may say ``# option: RULE.NAME=VALUE`` (passed on), and ``# after: kubectl …`` for what is done once everything has settled.
+A document ``measured`` says what Prometheus has seen of its pods (see ``measured.py``).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from click.testing import CliRunner
 from auditor.cli import cli
 from auditor.document import Document, mapping, parse_path
 from auditor.source.text import read_text
+from tests.cluster.measured import HOURS, world
 from tests.testbed.cluster import Testbed
 from tests.testbed.definitions import define
+from tests.testbed.prometheus import Prometheus
 
 pytestmark = pytest.mark.testbed
 
@@ -38,6 +42,7 @@ class Case:
         self.marked = {number for number, line in enumerate(text.splitlines(), start=1) if _MARK.search(line)}
         self.options = re.findall(r"^# option: (\S+)$", text, re.MULTILINE)
         self.after = re.findall(r"^# after: kubectl (.+)$", text, re.MULTILINE)
+        self.measured = "\nmeasured:" in text
         self.documents = [item for item in read_text(self.text, path.name) if isinstance(item, Document)]
         self.namespaces = sorted({document.ref.namespace for document in self.documents} - {""})
 
@@ -54,6 +59,14 @@ class Case:
     def kinds(self) -> set[tuple[str, str, str]]:
         refs = (document.ref for document in self.documents)
         return {(ref.group, ref.kind, ref.version) for ref in refs if not _BUILT_IN.fullmatch(ref.group)}
+
+
+@pytest.fixture(scope="module")
+def measurements(prometheus: Callable[..., AbstractContextManager[Prometheus]]) -> Iterator[list[str]]:
+    """The options that ask a Prometheus in which the pods of all cases have been measured."""
+    made = world(CASES)
+    with prometheus(made.series) as server:
+        yield ["--prometheus", server.url, "--until", made.end.isoformat(), "--window", f"{HOURS}h"]
 
 
 @pytest.fixture(params=CASES, ids=lambda path: path.stem)
@@ -124,8 +137,10 @@ def _clean(testbed: Testbed, case: Case) -> None:
         testbed.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", input=_list(elsewhere))
 
 
-def test_finds_what_is_marked_and_nothing_else(testbed: Testbed, case: Case) -> None:
+def test_finds_what_is_marked_and_nothing_else(testbed: Testbed, case: Case, request: pytest.FixtureRequest) -> None:
     options = [word for option in case.options for word in ("--option", option)]
+    if case.measured:
+        options += request.getfixturevalue("measurements")
     config = testbed.kubeconfig("admin")
     arguments = ["cluster", "--kubeconfig", str(config), "--rule", case.rule, "-f", "json", "--exit-zero", *options]
     answer = CliRunner().invoke(cli, arguments, standalone_mode=False)

@@ -32,6 +32,7 @@ class World:
         every: seconds between scrapes.
         honours: a scrape of the exporter honours its labels; else the pod is in ``exported_pod``.
         replicas: how many Prometheus replicas scrape everything, each with a label of its own.
+        stale: where a series ends, Prometheus has seen that it is gone; it takes no such markers for times to come.
     """
 
     start: datetime.datetime
@@ -39,6 +40,7 @@ class World:
     every: float = 30
     honours: bool = True
     replicas: int = 1
+    stale: bool = True
     series: list[Series] = field(default_factory=list)
 
     @property
@@ -62,7 +64,7 @@ class World:
         # A scrape a little after the end is like one of the next window: nothing may depend on it.
         for replica in range(self.replicas):
             more = {"prometheus_replica": f"r{replica}"} if self.replicas > 1 else {}
-            self.series.append(steps(name, {**labels, **more}, values, self.at(ended), every=self.every, stale=True))
+            self.series.append(steps(name, {**labels, **more}, values, self.at(ended), every=self.every, stale=self.stale))
 
     # -- kube-state-metrics -------------------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,13 @@ Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/q
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
 from auditor.errors import QuantityError
 
-__all__ = ["Quantity", "format_bytes", "parse_quantity"]
+__all__ = ["Quantity", "format_bytes", "format_usd", "parse_quantity"]
 
 _SYNTAX = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:([KMGTPE]i)|([numkMGTPE])|[eE]([+-]?\d{1,3}))?", re.ASCII)
 _BINARY = {suffix: Fraction(1024**power) for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
@@ -93,3 +94,8 @@ def format_bytes(amount: Fraction | int) -> str:
     if number >= _BINARY["Mi"]:
         return f"{-(-number // _BINARY['Mi'])}Mi"
     return str(number) if number.denominator == 1 else str(float(number))
+
+
+def format_usd(amount: Fraction) -> str:
+    """An amount of money as people read it: ``1,234.50 USD``."""
+    return f"{Decimal(amount.numerator) / amount.denominator:,.2f} USD"

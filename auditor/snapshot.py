@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from auditor.accelerators import WORDS, device, is_accelerator_class
@@ -88,6 +89,7 @@ class Snapshot:
     Attributes:
         documents: the objects that stand for themselves, in order.
         usage: what its accelerators did in a window of time, where that was measured; set once, before rules are asked.
+        rates: what an hour of a device costs on a node, in USD, as far as that is known; set likewise.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Snapshot:
             Workload(document, self._leads_to, self.pods_of) for document in self.documents if is_workload(document)
         )
         self.usage: Usage | None = None
+        self.rates: Mapping[str, Fraction] = {}
         self._derived: dict[Callable[[Snapshot], Any], Any] = {}
 
     def derived(self, derive: Callable[[Snapshot], _Derived]) -> _Derived:
@@ -270,6 +273,24 @@ class Snapshot:
     def idling_of(self, workload: Workload) -> Idling | None:
         """What the devices of a workload's pods did lately; None where nobody measured them one by one."""
         return self.usage.idling.get(Holder(*_holder_key(workload))) if self.usage else None
+
+    def idle_usd_of(self, workload: Workload) -> Fraction | None:
+        """What the devices of a workload cost in the window while they were idle, in USD; None where one of them has no price."""
+        whole = Fraction(0)
+        for node, hours in self._idle_hours.get(_holder_key(workload), ()):
+            if node not in self.rates:
+                return None
+            whole += hours * self.rates[node]
+        return whole or None
+
+    @lazy
+    def _idle_hours(self) -> Mapping[tuple[str, str, str], list[tuple[str, Fraction]]]:
+        found: dict[tuple[str, str, str], list[tuple[str, Fraction]]] = {}
+        for one in self.usage.held if self.usage else ():
+            if one.activity.idle:
+                holder = one.holder
+                found.setdefault((holder.namespace, holder.kind, holder.name), []).append((one.node, one.activity.idle))
+        return found
 
     # -- who leads to whom --------------------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,17 @@ class Activity:
         """What could have worked: measured or not."""
         return self.unknown + self.idle + self.active
 
+    @property
+    def measured(self) -> Fraction:
+        """What ran and was measured."""
+        return self.idle + self.active
+
+    @property
+    def idle_part(self) -> str:
+        """How much of what was measured was idle, in words: ``40 of 48 measured device-hours (83 %)``."""
+        share = self.idle / self.measured if self.measured else _ZERO
+        return f"{float(self.idle):,.0f} of {float(self.measured):,.0f} measured device-hours ({float(share * 100):.0f} %)"
+
     def of(self, category: Category) -> Fraction:
         """The hours of one category; what is not held is in none of these."""
         return _ZERO if category is Category.UNALLOCATED else Fraction(getattr(self, category.value))

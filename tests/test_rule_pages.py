@@ -72,15 +72,23 @@ def measured(text: str) -> Usage | None:
         held.append(Held(holder, entry.get("node", "gpu-0"), Activity(**hours)))
         if "devices" in entry:
             idling[holder] = Idling(*(entry.get(field, 0) for field in Idling.__dataclass_fields__))
-    facts = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items() if key != "held"}
+    facts = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items() if key not in ("held", "rates")}
     window = {"start": LISTING.taken - datetime.timedelta(days=7), "end": LISTING.taken, "step": 300, "exporters": ("DCGM exporter",)}
     return Usage(**{**window, "held": tuple(held), "idling": idling, **facts})
+
+
+def rates(text: str) -> dict[str, Fraction]:
+    """What a device costs on each node of an example, as `measured` says it."""
+    said = yaml.safe_load_all(text) if "\nmeasured:" in text else ()
+    entries = [entry["measured"].get("rates", {}) for entry in said if isinstance(entry, dict) and "measured" in entry]
+    return {node: Fraction(str(usd)) for each in entries for node, usd in each.items()}
 
 
 def judge(rule: Rule, example: Example) -> Outcome:
     """What the rule finds in an example.
 
-    A document ``measured`` says what Prometheus would: device-hours of holders in the seven days before, and what devices did lately.
+    A document ``measured`` says what Prometheus would: device-hours of holders in the seven days before, and what devices did lately,
+    with what a device costs on a node.
 
     Words after ``yaml`` on the fence are options: ``live`` (what a cluster holds, at noon of 25 November 2026 UTC), ``complete``,
     ``kubernetes=1.27``, ``file=k8s/a.yaml``, ``name=value`` of the rule, and ``with=other-rule`` to ask another rule as well, whose
@@ -109,7 +117,7 @@ def judge(rule: Rule, example: Example) -> Outcome:
     documents = [item for item in items if isinstance(item, Document)]
     listing = LISTING if "live" in example.words else None
     snapshot = Snapshot(documents, kustomized_images=images_by_file(items), listing=listing, **settings)
-    snapshot.usage = measured(example.manifest)
+    snapshot.usage, snapshot.rates = measured(example.manifest), rates(example.manifest)
     unread = [item for item in items if isinstance(item, Unread)]
     chosen = Settings(rules=frozenset(other.name for other in asked), options={rule.name: options}, **settings)
     outcome = evaluate(snapshot, asked, chosen, unread=unread, known=RULES)

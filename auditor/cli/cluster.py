@@ -83,6 +83,7 @@ def _measured(snapshot: Snapshot, given: dict[str, Any], recorded: Usage | None)
         return None
     known = measured.facts(snapshot, given)
     snapshot.usage = usage = measured.usage(known, given, recorded)
+    snapshot.rates = measured.rates(known, usage)
     return measured.costs(known, usage, given) if given["with_costs"] else None
 
 

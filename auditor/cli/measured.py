@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from auditor.cost.facts import Facts
     from auditor.report import Costs
 
-__all__ = ["costs", "facts", "owner_options", "usage", "window_options"]
+__all__ = ["costs", "facts", "owner_options", "rates", "usage", "window_options"]
 
 window_options = options.stack(
     metrics.metrics_options,
@@ -80,6 +82,13 @@ def usage(known: Facts, given: dict[str, Any], recorded: Usage | None = None) ->
             return collect(server, span, known, show)
     except MetricsError as error:
         return Usage(span.start, span.end, step, missing=(MissingTime(span.start, span.end, "allocation", str(error)),))
+
+
+def rates(known: Facts, measured: Usage | None) -> Mapping[str, Fraction]:
+    """What an hour of a device costs on each node where some were held, in USD, as far as that is known."""
+    from auditor.cost.split import rates_of
+
+    return rates_of(measured, known, known.prices) if measured is not None else {}
 
 
 def costs(known: Facts, measured: Usage | None, given: dict[str, Any]) -> Costs:

@@ -7,7 +7,7 @@ said where it is more than a hundredth.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from auditor.finding import Confidence
 from auditor.live import Node
 from auditor.usage import Activity, Category, Held, NodeHours, Usage, coverage
 
-__all__ = ["confidence_of", "costs_of"]
+__all__ = ["confidence_of", "costs_of", "rates_of"]
 
 _ZERO = Fraction(0)
 # Of what ran, the part with measurements from which on idle and active are what they seem (COST model, levels of confidence).
@@ -89,6 +89,13 @@ def costs_of(usage: Usage, facts: Facts, prices: Prices, currency: Currency, *, 
     )
 
 
+def rates_of(usage: Usage, facts: Facts, prices: Prices) -> Mapping[str, Fraction]:
+    """What an hour of a device costs on the nodes where some were held, in USD, as far as that is known."""
+    splitter = _Splitter(usage, facts, prices, now=False)
+    known = ((name, splitter.price(name)) for name in sorted({one.node for one in usage.held}))
+    return {name: price.device_hour for name, price in known if price is not None}
+
+
 def confidence_of(activity: Activity) -> Confidence:
     """How sure idle and active hours are: by the part of what ran that was measured."""
     share = coverage([activity]) or _ZERO
@@ -114,7 +121,8 @@ class _Splitter:
     def _node(self, name: str) -> Node | None:
         return self.facts.nodes.get(name)
 
-    def _price(self, name: str) -> Price | None:
+    def price(self, name: str) -> Price | None:
+        """What a node costs; None where nothing knows it."""
         if name not in self._prices:
             node = self._node(name)
             subject = Subject.of_node(node) if node is not None else Subject(node=name)
@@ -125,7 +133,7 @@ class _Splitter:
         """The prices, the most used first."""
         found: dict[tuple[str, Price | None], Fraction] = {}
         for name, hours in self._hours.items():
-            key = (self._named(name), self._price(name))
+            key = (self._named(name), self.price(name))
             found[key] = found.get(key, _ZERO) + hours
         for (what, price), hours in sorted(found.items(), key=lambda entry: (-entry[1], entry[0][0])):
             if price is None:
@@ -138,7 +146,7 @@ class _Splitter:
 
     def _named(self, name: str) -> str:
         """What was priced, so that nodes of one sort are one."""
-        node, price = self._node(name), self._price(name)
+        node, price = self._node(name), self.price(name)
         if node is None:
             return "a node that nothing is known of"
         subject = Subject.of_node(node)
@@ -237,7 +245,7 @@ class _Splitter:
     ) -> None:  # fmt: skip
         if not hours:
             return
-        node, price = self._node(name), self._price(name)
+        node, price = self._node(name), self.price(name)
         model = (price.model if price else "") or (node.product if node else "")
         key = _Key(
             category, detail, who, node.pool if node else "", model, price.capacity_type if price else "", price.cash if price else True,

@@ -9,6 +9,10 @@ This is measured and not guessed: every device of the workload was idle (never b
 five minutes) for the last hour, and for at least half of the time that its pods ran in the window. What has no measurement is unknown, and
 never idle: with less than 60 % of its device-hours measured, nothing is said.
 
+What was idle is told in device-hours, and in money where every node concerned has a price: an average of what went for nothing on each day
+of the window, at the prices that `mlaudit prices` lists or the file of `--prices` gives. What has been idle for a day is of high severity,
+and so is, with the option `usd_a_day`, whatever costs so much or more; without it, amounts weigh nothing, since listed prices are a guess.
+
 ## Bad
 ```yaml live
 apiVersion: kubeflow.org/v1
@@ -29,6 +33,21 @@ status: {phase: Running, startTime: "2026-11-20T08:00:00Z"}
 ---
 measured:
   held: [{holder: Notebook/research/alice, idle: 230, active: 16, devices: 2, idle_hour: 2, idle_day: 2}]
+```
+
+For 100 USD a day or more, an hour is enough to be urgent:
+```yaml live usd_a_day=100
+apiVersion: v1
+kind: Pod
+metadata: {name: hangs, namespace: research}  # finding
+spec:
+  nodeName: gpu-0
+  containers: [{name: main, image: "train:1.0", resources: {limits: {nvidia.com/gpu: 8}}}]
+status: {phase: Running, startTime: "2026-11-25T08:00:00Z"}
+---
+measured:
+  held: [{holder: Pod/research/hangs, idle: 120, active: 8, devices: 8, idle_hour: 8}]
+  rates: {gpu-0: 6.88}
 ```
 
 ## Good
@@ -74,7 +93,8 @@ from fractions import Fraction
 
 from auditor.finding import Confidence, Fault, Severity, Skipped
 from auditor.live import LivePod, minutes_between
-from auditor.rule import Profile, rule, skip
+from auditor.quantity import format_usd
+from auditor.rule import Options, Profile, rule, skip
 from auditor.snapshot import Snapshot
 from auditor.usage import Activity, Idling
 from auditor.workload import Role, Workload
@@ -89,8 +109,15 @@ _REMEDY = {
 }
 
 
-@rule("gpu-idle", title="Accelerators held and not used", severity=Severity.MEDIUM, profiles={Profile.COST}, live=True)
-def check(workload: Workload, snapshot: Snapshot) -> Iterator[Fault | Skipped]:
+@rule(
+    "gpu-idle",
+    title="Accelerators held and not used",
+    severity=Severity.MEDIUM,
+    profiles={Profile.COST},
+    live=True,
+    options={"usd_a_day": 0},
+)
+def check(workload: Workload, snapshot: Snapshot, options: Options) -> Iterator[Fault | Skipped]:
     if not snapshot.asks_for_accelerator(workload):
         return
     if snapshot.usage is None:
@@ -100,7 +127,7 @@ def check(workload: Workload, snapshot: Snapshot) -> Iterator[Fault | Skipped]:
     pods = [pod for pod in workload.pods if pod.placed and pod.devices]
     if activity is None or lately is None or not activity.running or not pods:
         return
-    measured = (activity.idle + activity.active) / activity.running
+    measured = activity.measured / activity.running
     if measured < _ENOUGH:
         yield skip("measurements of most of its devices")
         return
@@ -108,11 +135,14 @@ def check(workload: Workload, snapshot: Snapshot) -> Iterator[Fault | Skipped]:
     if youngest < _HOUR or not _idle_now(lately, pods) or activity.idle * 2 < activity.running:
         return
     whole_day = lately.idle_day == lately.devices and youngest >= _DAY
+    idle, limit = snapshot.idle_usd_of(workload), options["usd_a_day"]
+    a_day = idle * 24 / snapshot.usage.hours if idle is not None else None
+    dear = a_day is not None and 0 < limit <= a_day
     yield workload.fault(
-        _said(activity, lately, whole_day=whole_day),
+        _said(activity, lately, whole_day=whole_day) + (f": {format_usd(a_day)} a day" if a_day else ""),
         at="metadata",
         remediation=_REMEDY.get(workload.role, "stop it, or give its devices back until it has work"),
-        severity=Severity.HIGH if whole_day else Severity.MEDIUM,
+        severity=Severity.HIGH if whole_day or dear else Severity.MEDIUM,
         confidence=Confidence.HIGH if measured >= _WELL else Confidence.MEDIUM,
     )
 
@@ -126,7 +156,5 @@ def _idle_now(lately: Idling, pods: list[LivePod]) -> bool:
 def _said(activity: Activity, lately: Idling, *, whole_day: bool) -> str:
     time = "24 hours" if whole_day else "hour"
     devices = "its accelerator was" if lately.devices == 1 else f"its {lately.devices} accelerators were"
-    share = activity.idle / (activity.idle + activity.active)
     warm = ", with a model or context in their memory" if activity.warm * 2 > activity.idle else ""
-    hours = f"{float(activity.idle):,.0f} of {float(activity.idle + activity.active):,.0f} measured device-hours"
-    return f"{devices} not used in the last {time}, and idle in {hours} ({float(share * 100):.0f} %){warm}"
+    return f"{devices} not used in the last {time}, and idle in {activity.idle_part}{warm}"

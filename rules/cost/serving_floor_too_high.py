@@ -148,6 +148,7 @@ status: {currentReplicas: 4, desiredReplicas: 4, lastScaleTime: "2026-10-01T08:0
 ---
 measured:
   held: [{holder: Deployment/production/vllm, idle: 1050, active: 294, devices: 8, idle_hour: 6}]
+  rates: {gpu-0: 6.88}
 ```
 
 ## Good
@@ -293,13 +294,14 @@ from typing import Any
 
 from auditor.document import Document, along, mapping
 from auditor.live import instant
+from auditor.quantity import format_usd
 from auditor.rule import COST, LLM_SERVING, Confidence, Fault, Path, Result, Role, Severity, rule, sequence, skip
 from auditor.scaling import KSERVE, Mode, deployment_mode, floor_of, scale_target_of, sees_zero
 from auditor.snapshot import Snapshot, is_development_namespace
 from auditor.workload import PodTemplate, Workload
 from auditor.workload.values import integer
 
-DAY = 24  # hours: a shorter window shows too little of what is asked of a model
+DAY, MONTH = 24, 730  # hours; a window shorter than a day shows too little of what is asked of a model
 ENOUGH, TOLERANCE = Fraction(60, 100), Fraction(2, 100)  # of what ran, the part that is measured; of what was kept, what rollouts change
 LONG = 3600  # seconds without work after which pods should be gone
 SCHEDULES = ("downscaler/", "kube-green.dev/")  # annotations of what stops workloads at fixed hours
@@ -371,16 +373,18 @@ def _never_needed(document: Document, template: PodTemplate, floor: int, field: 
     if activity is None or usage.hours < DAY or (scaled is not None and scaled > usage.start):
         return
     devices = sum(template.accelerators.values())
-    kept, measured = floor * devices * usage.hours, activity.idle + activity.active
+    kept = floor * devices * usage.hours
     stayed = abs(activity.total - kept) <= kept * TOLERANCE  # pods of a rollout are there twice
-    if not kept or not stayed or measured < activity.running * ENOUGH or activity.idle * 2 < activity.running:
+    if not kept or not stayed or activity.measured < activity.running * ENOUGH or activity.idle * 2 < activity.running:
         return
-    enough = max(math.ceil(floor * activity.active / measured), 1)
+    enough = max(math.ceil(floor * activity.active / activity.measured), 1)
+    idle = snapshot.idle_usd_of(template.workload)
+    price = f": {format_usd(idle * MONTH / usage.hours)} a month" if idle else ""
     yield Fault(
         document,
         ("spec", field),
         f"never kept more than its {floor} pods in {float(usage.hours):.0f} hours, and their {floor * devices} devices were idle for "
-        f"{float(activity.idle):,.0f} of {float(measured):,.0f} measured device-hours ({float(activity.idle / measured * 100):.0f} %)",
+        f"{activity.idle_part}{price}",
         f"lower {field} to {enough}, and let load add pods: what idles above that is the price of availability",
         Severity.MEDIUM,
     )

@@ -9,12 +9,12 @@ from fractions import Fraction
 from typing import Any, TypeVar
 
 from auditor.accelerators import WORDS, device, is_accelerator_class
-from auditor.document import Document, mapping, sequence
+from auditor.document import Document, Unknown, mapping, sequence
 from auditor.lazy import lazy
 from auditor.listing import Listing
 from auditor.live import Folding, LivePod, Node, fold, held_by_pod, live_pod, nodes_of
 from auditor.usage import Activity, Holder, Idling, Usage
-from auditor.workload import PodTemplate, Role, Workload, is_workload
+from auditor.workload import Container, PodTemplate, Role, Workload, is_workload
 
 __all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "listed", "same_branch", "same_namespace"]
 
@@ -397,6 +397,36 @@ class Snapshot:
 
     # -- what pods are given from outside -----------------------------------------------------------------------------------------------
 
+    def env_value(self, container: Container, name: str) -> str | Unknown | None:
+        """What an environment variable is, whether written or taken from a ConfigMap in view; unknown where it comes from elsewhere; None
+        where it is not set. The later of two entries counts, and single ones before whole objects.
+
+        Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#environment-variables
+        """
+        for entry in map(mapping, reversed(sequence(container.raw.get("env")))):
+            if entry.get("name") == name:
+                if "valueFrom" not in entry:
+                    return container.env_value(name)
+                reference = mapping(mapping(entry["valueFrom"]).get("configMapKeyRef"))
+                return self._configured(reference, str(reference.get("key")), container)
+        for entry in map(mapping, reversed(sequence(container.raw.get("envFrom")))):
+            if "configMapRef" not in entry:
+                return Unknown(name, "valueFrom")
+            prefix = str(entry.get("prefix") or "")
+            if name.startswith(prefix):
+                found = self._configured(mapping(entry["configMapRef"]), name.removeprefix(prefix), container)
+                if found is not None:
+                    return found
+        return None
+
+    def _configured(self, reference: Mapping[str, Any], key: str, container: Container) -> str | Unknown | None:
+        name = reference.get("name")
+        found = self.get("ConfigMap", name, container.template.workload.document, "") if isinstance(name, str) else None
+        if found is None:
+            return Unknown(str(name), "valueFrom")
+        value = mapping(found.raw.get("data")).get(key)
+        return value if value is None or isinstance(value, str) else Unknown(str(value)[:40], "wrong type")
+
     def given_by_limit_range(self, document: Document, section: str) -> frozenset[str]:
         """The resources that a LimitRange in view fills in where a container beside ``document`` does not set them.
 
@@ -416,6 +446,10 @@ class Snapshot:
             for field in fields
             for key in mapping(item.get(field))
         )
+
+    def wants_accelerator(self, template: PodTemplate) -> bool:
+        """Whether the pod asks for an accelerator in any way: by resource name, fraction or claim."""
+        return template.accelerated or self.claims_accelerator(template)
 
     def claims_accelerator(self, template: PodTemplate) -> bool:
         """Whether the pod claims an accelerator by dynamic resource allocation, as far as its claims or their templates are in view."""

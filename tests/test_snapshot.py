@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from auditor.document import Document
+from auditor.document import Document, Unknown
 from auditor.snapshot import Snapshot, same_branch, same_namespace
 from auditor.source.text import read_text
 
@@ -316,3 +316,32 @@ def test_same_branch_is_symmetric() -> None:
     assert same_branch(high, deep)
     assert not same_branch(deep, aside)
     assert same_branch(aside, high)
+
+
+# -- environment ------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("", None),
+        ('env: [{name: MODE, value: a}, {name: MODE, value: "b"}]', "b"),
+        ("env: [{name: MODE, value: a}], envFrom: [{configMapRef: {name: settings}}]", "a"),
+        ("env: [{name: MODE, valueFrom: {configMapKeyRef: {name: settings, key: MODE}}}]", "quick"),
+        ("env: [{name: MODE, valueFrom: {configMapKeyRef: {name: settings, key: NO}}}]", None),
+        ("env: [{name: MODE, valueFrom: {configMapKeyRef: {name: elsewhere, key: MODE}}}]", Unknown),
+        ("env: [{name: MODE, valueFrom: {secretKeyRef: {name: settings, key: MODE}}}]", Unknown),
+        ("envFrom: [{configMapRef: {name: settings}}]", "quick"),
+        ("envFrom: [{configMapRef: {name: settings}}, {configMapRef: {name: later}}]", "slow"),
+        ("envFrom: [{configMapRef: {name: settings}, prefix: MO}]", "prefixed"),
+        ("envFrom: [{configMapRef: {name: settings}, prefix: X_}]", None),
+        ("envFrom: [{configMapRef: {name: settings}}, {secretRef: {name: credentials}}]", Unknown),
+        ("envFrom: [null, {configMapRef: null}]", Unknown),
+    ],
+)
+def test_what_an_environment_variable_is(given: str, value: object) -> None:
+    settings = text("ConfigMap", "settings", rest="data: {MODE: quick, DE: prefixed, LIST: [1]}")
+    settings += text("ConfigMap", "later", rest="data: {MODE: slow}")
+    view = snapshot(("a.yaml", text("Pod", "p", rest=f"spec: {{containers: [{{name: c, {given}}}]}}") + settings))
+    found = view.env_value(next(view.workloads[0].containers), "MODE")
+    assert found == value if value is not Unknown else isinstance(found, Unknown)

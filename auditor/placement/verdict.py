@@ -66,7 +66,7 @@ class Unplaceable:
 
     def for_accelerators(self, template: PodTemplate, snapshot: Snapshot) -> bool:
         """Whether the pod is about accelerators: it asks for one, or chooses only nodes that have some."""
-        if template.accelerated or snapshot.claims_accelerator(template):
+        if snapshot.wants_accelerator(template):
             return True
         return self.needs.chooses and all(node.accelerated for node in self.nodes)
 

@@ -195,6 +195,10 @@ class Container(Requests):
                 return Unknown(name, "valueFrom") if variable.sourced else variable.value
         return None
 
+    def env_path(self, name: str) -> Path:
+        """The place of an environment variable; where it is not set, the list that it belongs in."""
+        return next((variable.path for variable in self.env if variable.name == name), self.at("env"))
+
     @lazy
     def ports(self) -> tuple[Port, ...]:
         """Declared ports."""

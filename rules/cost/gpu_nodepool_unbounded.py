@@ -174,7 +174,7 @@ def _user(pool: NodePool, document: Document, snapshot: Snapshot) -> str:
         if workload.incomplete or not (everywhere or same_branch(document, workload.document)):
             continue
         for template in workload.templates:
-            holds = template.accelerated or snapshot.claims_accelerator(template)
+            holds = snapshot.wants_accelerator(template)
             if holds and pool.could_add(needs_of(template)):
                 return str(workload.ref)
     return ""

@@ -139,7 +139,7 @@ def check(workload: Workload, snapshot: Snapshot, options: Options) -> Iterator[
 
 
 def _holds_devices(template: PodTemplate, snapshot: Snapshot) -> bool:
-    return not template.incomplete and (template.accelerated or snapshot.claims_accelerator(template))
+    return not template.incomplete and snapshot.wants_accelerator(template)
 
 
 def _sees_namespaces(workload: Workload, snapshot: Snapshot) -> bool:

@@ -414,7 +414,7 @@ def _workload_in_development(workload: Workload, snapshot: Snapshot) -> Iterator
         return
     if workload.annotations.get(f"{KSERVE}/autoscalerClass") == "external" or _is_scheduled(workload.document, workload, snapshot):
         return
-    template = next((one for one in workload.templates if _is_accelerated(one, snapshot) and one.pods.low), None)
+    template = next((one for one in workload.templates if snapshot.wants_accelerator(one) and one.pods.low), None)
     if template is not None and template.pods.low:
         place, remedy = _place(template), _remedy(workload, snapshot)
         yield workload.fault(_kept(template, template.pods.low, workload.document), at=place, remediation=remedy)
@@ -488,11 +488,7 @@ def _hours(seconds: int) -> str:
 
 
 def _accelerated(workload: Workload, snapshot: Snapshot) -> PodTemplate | None:
-    return next((template for template in workload.templates if _is_accelerated(template, snapshot)), None)
-
-
-def _is_accelerated(template: PodTemplate, snapshot: Snapshot) -> bool:
-    return template.accelerated or snapshot.claims_accelerator(template)
+    return next((template for template in workload.templates if snapshot.wants_accelerator(template)), None)
 
 
 def _has_cron(scaler: Document) -> bool:

@@ -308,7 +308,7 @@ def _controller(workload: Workload) -> Container | None:
 
 
 def _of_kubeflow(container: Container, snapshot: Snapshot) -> Iterator[Result]:
-    value = _switch(container, snapshot)
+    value = snapshot.env_value(container, SWITCH)
     if value == "true":
         return
     notebooks = _notebooks(snapshot)
@@ -321,49 +321,15 @@ def _of_kubeflow(container: Container, snapshot: Snapshot) -> Iterator[Result]:
     count = f"{len(notebooks)} notebook{'s' if len(notebooks) > 1 else ''} in view, {who}"
     severity = None if accelerated else Severity.LOW
     if not isinstance(value, Unknown):
-        shown = f'"{value}"' if value.lower() in BOOLEANS else "something else"  # values of variables are not for reports
+        shown = f'"{value}"' if value and value.lower() in BOOLEANS else "something else"  # values of variables are not for reports
         said = f'is {shown}, not "true"' if value else "is not set, and off by default"
-        yield container.fault(f"{SWITCH} {said}: nothing stops idle notebooks ({count})", at=_place(container), remediation=REMEDY,
+        yield container.fault(f"{SWITCH} {said}: nothing stops idle notebooks ({count})", at=container.env_path(SWITCH), remediation=REMEDY,
                               severity=severity)  # fmt: skip
     elif _untouched(notebooks, snapshot):
         message = f"the culler has not written {WRITTEN} on a notebook that runs: nothing stops idle ones ({count})"
-        yield container.fault(message, at=_place(container), remediation=REMEDY, severity=severity, confidence=Confidence.MEDIUM)
+        yield container.fault(message, at=container.env_path(SWITCH), remediation=REMEDY, severity=severity, confidence=Confidence.MEDIUM)
     elif not any(WRITTEN in one.annotations for one in notebooks):
         yield skip(f"where the notebook controller's {SWITCH} comes from")
-
-
-def _switch(container: Container, snapshot: Snapshot) -> str | Unknown:
-    """What the variable is; empty where it is not set."""
-    for entry in map(mapping, reversed(sequence(container.raw.get("env")))):
-        if entry.get("name") == SWITCH:
-            reference = mapping(mapping(entry.get("valueFrom")).get("configMapKeyRef"))
-            if "valueFrom" in entry:
-                return _from_config_map(reference, str(reference.get("key")), container, snapshot)
-            value = container.env_value(SWITCH)
-            return "" if value is None else value
-    for entry in map(mapping, reversed(sequence(container.raw.get("envFrom")))):
-        if "configMapRef" not in entry:
-            return Unknown(SWITCH, "valueFrom")
-        found = _from_config_map(mapping(entry["configMapRef"]), SWITCH.removeprefix(str(entry.get("prefix") or "")), container, snapshot)
-        if found != "":
-            return found
-    return ""
-
-
-def _from_config_map(reference: Mapping[str, Any], key: str, container: Container, snapshot: Snapshot) -> str | Unknown:
-    name = reference.get("name")
-    document = container.template.workload.document
-    found = snapshot.get("ConfigMap", name, document, "") if isinstance(name, str) else None
-    if found is None:
-        return Unknown(str(name), "valueFrom")
-    value = mapping(found.raw.get("data")).get(key, "")
-    return value if isinstance(value, str) else Unknown(str(value)[:40], "wrong type")
-
-
-def _place(container: Container) -> Path:
-    """The variable, else where it would be."""
-    found = next((one.path for one in container.env if one.name == SWITCH), None)
-    return found if found is not None else container.at("env")
 
 
 def _notebooks(snapshot: Snapshot) -> list[Workload]:

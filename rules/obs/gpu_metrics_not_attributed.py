@@ -272,7 +272,7 @@ NAME_ALL = f'set the environment variable `{VIRTUAL}` of the exporter to "true"'
 def check(snapshot: Snapshot) -> Iterator[Result]:
     exporters = [container for workload in snapshot.workloads for container in _dcgm_exporters(workload)]
     for container in exporters:
-        yield from _of_pods(container)
+        yield from _of_pods(container, snapshot)
         yield from _of_counters(container, snapshot)
         yield from _of_configured_sharing(container, snapshot)
     yield from _of_shared_devices(snapshot)
@@ -291,9 +291,9 @@ def _dcgm_exporters(workload: Workload) -> list[Container]:
 # -- the exporter -------------------------------------------------------------------------------------------------------------------------
 
 
-def _of_pods(container: Container) -> Iterator[Fault]:
+def _of_pods(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
     """An exporter that does not ask which pod has which GPU. An operator switches it on; by itself it is off."""
-    if _switch(container, "DCGM_EXPORTER_KUBERNETES", "--kubernetes", "-k") is False:
+    if _switch(container, snapshot, "DCGM_EXPORTER_KUBERNETES", "--kubernetes", "-k") is False:
         yield container.fault(
             "does not ask the kubelet which pod has which GPU (DCGM_EXPORTER_KUBERNETES is not true): its metrics name no pod",
             at=_place(container, "DCGM_EXPORTER_KUBERNETES", "--kubernetes", "-k"),
@@ -301,20 +301,19 @@ def _of_pods(container: Container) -> Iterator[Fault]:
         )
 
 
-def _switch(container: Container, variable: str, *flags: str) -> bool | None:
+def _switch(container: Container, snapshot: Snapshot, variable: str, *flags: str) -> bool | None:
     """Whether something is on, which is off by itself; None where that cannot be known."""
     given = container.flag(*flags)
-    value = given if given is not None else container.env_value(variable)
+    value = given if given is not None else snapshot.env_value(container, variable)
     if value is None:
-        supplied = container.template.incomplete or container.template.injects or container.raw.get("envFrom")
-        return None if supplied else False
+        return None if container.template.incomplete or container.template.injects else False
     return None if isinstance(value, Unknown) else value.lower() not in ("0", "f", "false")
 
 
 def _place(container: Container, variable: str, *flags: str) -> Path:
     if container.flag(*flags) is not None:
         return container.word_path(*flags)
-    return next((one.path for one in container.env if one.name == variable), container.at("env"))
+    return container.env_path(variable)
 
 
 def _of_counters(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
@@ -347,7 +346,7 @@ def _of_shared_devices(snapshot: Snapshot) -> Iterator[Fault]:
         for exporter, pod in exporters_on(node) if any(sharing in node.sharing for sharing in SHARED) else ():
             root = snapshot.root_of(pod)
             runs = _dcgm_exporters(Workload(pod.document)) if exporter.name == DCGM and id(root) not in seen else []
-            if runs and _switch(runs[0], VIRTUAL, VIRTUAL_FLAG) is False:
+            if runs and _switch(runs[0], snapshot, VIRTUAL, VIRTUAL_FLAG) is False:
                 seen.add(id(root))
                 workload = snapshot.workload_of(root)
                 written = _dcgm_exporters(workload) if workload else []
@@ -357,7 +356,7 @@ def _of_shared_devices(snapshot: Snapshot) -> Iterator[Fault]:
 
 def _of_configured_sharing(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
     """Files: the exporter beside a configuration of the device plugin that shares GPUs."""
-    if snapshot.listing is not None or _switch(container, VIRTUAL, VIRTUAL_FLAG) is not False:
+    if snapshot.listing is not None or _switch(container, snapshot, VIRTUAL, VIRTUAL_FLAG) is not False:
         return
     for config in snapshot.by_kind("ConfigMap", ""):
         shares = any(SHARING.search(str(text)) for text in mapping(config.raw.get("data")).values())
@@ -408,7 +407,7 @@ def _has_devices(workload: Workload, snapshot: Snapshot) -> bool:
 
 def _without_pods(exporters: list[Container], snapshot: Snapshot) -> Iterator[Fault]:
     """Measurements of devices that pods hold, none of which names such a pod; not where the exporter's own settings explain it."""
-    explained = {"nvidia"} if any(True for one in exporters for _ in _of_pods(one)) else set()
+    explained = {"nvidia"} if any(True for one in exporters for _ in _of_pods(one, snapshot)) else set()
     for known in telemetry(snapshot):
         if known.unmeasured and known.names_pods is False and known.vendor not in explained:
             devices = devices_of(known.unmeasured, known.vendor)

@@ -128,7 +128,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
         return
     if container.limit("memory") is not None or "memory" in mapping(template.resources.get("limits")):
         return
-    gpu = template.accelerated or snapshot.claims_accelerator(template)
+    gpu = snapshot.wants_accelerator(template)
     if not gpu and not workload.is_role(Role.SERVING, Role.NOTEBOOK):
         return
     if "memory" in snapshot.given_by_limit_range(workload.document, "limits"):

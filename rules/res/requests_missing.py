@@ -157,7 +157,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
     missing = [key for key in ("cpu", "memory") if container.effective_request(key) is None and not _of_pod(container, key)]
     if not missing:
         return
-    gpu = template.accelerated or snapshot.claims_accelerator(template)
+    gpu = snapshot.wants_accelerator(template)
     if not gpu and not workload.is_role(*ML):
         return
     given = snapshot.given_by_limit_range(workload.document, "requests")

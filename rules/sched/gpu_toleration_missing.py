@@ -127,7 +127,7 @@ def check(template: PodTemplate, snapshot: Snapshot) -> Iterator[Result]:
         return
     taints = {str(taint): None for node in found.nodes for taint in found.untolerated(node)}
     named = ", ".join(list(taints)[:_NAMED]) + (" …" if len(taints) > _NAMED else "")
-    asks = template.accelerated or snapshot.claims_accelerator(template)
+    asks = snapshot.wants_accelerator(template)
     instead = "" if asks else "choose other nodes or, if it is meant for these, "
     yield template.fault(
         f"{_nodes(found, template)} the taint {named}, which the pod does not tolerate{found.growth}",

@@ -335,16 +335,12 @@ def _scaler(document: Document, snapshot: Snapshot) -> Iterator[Result]:
 def _fault(
     document: Document, snapshot: Snapshot, template: PodTemplate, path: Path, message: str, remedy: str, sure: Confidence | None = None
 ) -> Fault:  # fmt: skip
-    severity = None if _is_accelerated(template, snapshot) else Severity.LOW
+    severity = None if snapshot.wants_accelerator(template) else Severity.LOW
     return Fault(document, path, message, remedy, severity=severity, confidence=sure)
 
 
 def _matters(template: PodTemplate, snapshot: Snapshot) -> bool:
-    return _is_accelerated(template, snapshot) or template.workload.is_role(Role.SERVING)
-
-
-def _is_accelerated(template: PodTemplate, snapshot: Snapshot) -> bool:
-    return template.accelerated or snapshot.claims_accelerator(template)
+    return snapshot.wants_accelerator(template) or template.workload.is_role(Role.SERVING)
 
 
 def _is_scaled_by_hpa(annotations: Mapping[str, Any]) -> bool:

@@ -276,7 +276,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Result]:
 def _judge(document: Document, snapshot: Snapshot, template: PodTemplate, metrics: Sequence[Metric]) -> Iterator[Fault]:
     """The fault of scaling a pod by nothing but these metrics."""
     missing = _missing_requests(template, snapshot, metrics)
-    if template.accelerated or snapshot.claims_accelerator(template):
+    if snapshot.wants_accelerator(template):
         names = " and ".join(dict.fromkeys(metric.resource for metric in metrics))
         yield Fault(
             document,

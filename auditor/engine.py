@@ -64,7 +64,7 @@ def select(rules: Iterable[Rule], settings: Settings, *, live: bool = False) -> 
         if settings.rules:
             wanted = rule.name in settings.rules
         else:
-            wanted = settings.profile.contains(rule.profiles)
+            wanted = settings.profile.contains(rule.profiles) or rule.name in settings.enabled
             if settings.tags:
                 wanted = bool(settings.tags & {*rule.tags, rule.topic}) and (wanted or not settings.profile.exact)
         if wanted:
@@ -89,6 +89,7 @@ def evaluate(
         unread: input that could not be read, which some rules judge.
         known: all rules there are, by name, so that suppressions of unknown ones are found, and rules may ask what others say.
     """
+    unread = list(unread)
     judge = Judge(snapshot, rules, settings, {**(known or {}), **{rule.name: rule for rule in rules}})
     judge.inputs(unread)
     judge.cluster()
@@ -97,6 +98,7 @@ def evaluate(
     executor = pool(settings.jobs) if number >= _PARALLEL_FROM and forks() else None
     for part in _judged(judge, batches, executor):
         judge.found.add(part)
+    judge.ignores({item.file for item in unread})
     return _outcome(judge.found)
 
 

@@ -109,7 +109,7 @@ class Suppressed:
     """A finding that somebody silenced, with the reason given.
 
     Attributes:
-        how: ``comment`` or ``annotation``.
+        how: ``comment``, ``annotation`` or ``config``.
         until: the date it ends, as ``YYYY-MM-DD``, or empty.
     """
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from auditor.config import Settings
 from auditor.document import Document, Location, Path, Unread, along, format_path, mapping
 from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint
+from auditor.ignores import Ignore, entries, ignored
 from auditor.processes import without_collector
 from auditor.provenance import set_by
 from auditor.rule import Profile, Rule, Scope
@@ -25,7 +26,12 @@ __all__ = ["Found", "Judge"]
 
 @dataclass(slots=True)
 class Found:
-    """What judging some objects yielded."""
+    """What judging some objects yielded.
+
+    Attributes:
+        concerned: entries of the configuration's `ignore` that met a finding, by number and by the name that they give its rule.
+        silent: rules that found something which the profile leaves out.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     suppressed: list[Suppressed] = field(default_factory=list)
@@ -33,6 +39,8 @@ class Found:
     skips: Counter[tuple[str, str]] = field(default_factory=Counter)
     accelerated: int = 0
     accelerators: Counter[str] = field(default_factory=Counter)
+    concerned: set[tuple[int, str]] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
 
     def add(self, other: Found) -> None:
         """Take in what another part yielded."""
@@ -42,6 +50,8 @@ class Found:
         self.skips += other.skips
         self.accelerated += other.accelerated
         self.accelerators += other.accelerators
+        self.concerned |= other.concerned
+        self.silent |= other.silent
 
 
 class Judge:
@@ -51,7 +61,7 @@ class Judge:
         self.snapshot, self.settings, self.known = snapshot, settings, known
         self.rules = {scope: [rule for rule in rules if rule.scope is scope] for scope in Scope}
         self.active = {rule.name for rule in rules if not rule.takes_profile}  # one that knows the profile holds back what others ask for
-        self.extra = {rule.name: self.arguments(rule, None if settings.rules else settings.profile) for rule in rules}
+        self.extra = {rule.name: self.arguments(rule, None if self.whole(rule) else settings.profile) for rule in rules}
         self.roles_matter = any(rule.roles or (rule.exempt and not settings.profile.exact) for rule in rules)
         self.words = sorted({word for rule in rules for word in rule.mentions})
         self.plans: dict[tuple[str, Role, bool, frozenset[bytes]], dict[Scope, list[Rule]]] = {}
@@ -62,6 +72,10 @@ class Judge:
         # Rules that had something to say of the object at hand, and did not: their suppressions are not unused.
         self.silent: set[str] = set()
         self.of_object: dict[int, list[tuple[Rule, Fault]]] = {}
+
+    def whole(self, rule: Rule) -> bool:
+        """Whether everything that a rule finds is wanted, not only what the profile contains."""
+        return bool(self.settings.rules) or rule.name in self.settings.enabled
 
     def arguments(self, rule: Rule, profile: Profile | None) -> tuple[object, ...]:
         """What a rule's function takes after its subject."""
@@ -111,7 +125,7 @@ class Judge:
             faults: list[tuple[Rule, Fault]] = []
             for rule in self.rules[Scope.INPUT]:
                 self.ask(rule, item, None, faults)
-            self.found.findings += self.reaching(self.finished(faults))
+            self.keep(self.finished(faults), None)
 
     def cluster(self) -> None:
         """Rules about namespaces and about the whole; what they find belongs to the objects that they name."""
@@ -205,10 +219,11 @@ class Judge:
         seen: Counter[tuple[str, str]] = Counter()
         said: set[tuple[str, int, int, str, str]] = set()
         for rule, fault in faults:
-            if fault.profiles and not settings.rules and not settings.profile.contains(fault.profiles):  # type: ignore[arg-type]
+            if fault.profiles and not self.whole(rule) and not settings.profile.contains(fault.profiles):  # type: ignore[arg-type]
                 self.silent.add(rule.name)
+                self.found.silent.add(rule.name)
                 continue
-            severity = rule.severity if fault.severity is None else fault.severity
+            severity = settings.severities.get(rule.name, rule.severity if fault.severity is None else fault.severity)
             confidence = rule.confidence if fault.confidence is None else fault.confidence
             place = fault.location or (fault.document.location(fault.path) if fault.document else _NOWHERE)
             path = format_path(fault.path)
@@ -224,7 +239,7 @@ class Judge:
         """Let the object's suppressions take out what they silence, and judge the suppressions themselves."""
         suppressions = suppressions_of(document, self.known, self.active, self.settings.today)
         if not suppressions:
-            self.found.findings += self.reaching(findings)
+            self.keep(findings, document)
             return
         kept, silenced = apply(findings, suppressions)
         for suppression in suppressions:
@@ -233,8 +248,40 @@ class Judge:
         for suppression in suppressions:
             for rule in self.rules[Scope.SUPPRESSION]:
                 self.ask(rule, suppression, document, faults)
-        self.found.findings += self.reaching(kept + self.finished(faults))
+        self.keep(kept + self.finished(faults), document)
         self.found.suppressed += silenced
+        if self.settings.ignores:  # an entry that met what was silenced already is not unused
+            self.found.concerned |= ignored([one.finding for one in silenced], document, self.settings.ignores, self.settings.today)[2]
+
+    def keep(self, findings: list[Finding], document: Document | None) -> None:
+        """Findings of an object, or of input that is none, after its own suppressions: let the configuration take out what it silences."""
+        if self.settings.ignores and findings:
+            findings, silenced, concerned = ignored(findings, document, self.settings.ignores, self.settings.today)
+            self.found.suppressed += silenced
+            self.found.concerned |= concerned
+        self.found.findings += self.reaching(findings)
+
+    def ignores(self, files: Iterable[str]) -> None:
+        """Judge the entries of the configuration's `ignore`, once everything else is judged.
+
+        Args:
+            files: those that could not be read.
+        """
+        told = self.active - self.found.silent - {rule for rule, _ in self.found.skips}
+        faults: list[tuple[Rule, Fault]] = []
+        for suppression in entries(self.settings.ignores, self.found.concerned, told, self.settings.today):
+            if suppression.active and not (suppression.used or suppression.expired):
+                suppression.active = self.in_view(self.settings.ignores[suppression.number], files)
+            for rule in self.rules[Scope.SUPPRESSION]:
+                self.ask(rule, suppression, None, faults)
+        self.found.findings += self.reaching(self.finished(faults))
+
+    def in_view(self, entry: Ignore, files: Iterable[str]) -> bool:
+        """Whether something that an entry is for was judged, or would have been: the whole folder that its paths are relative to was."""
+        if entry.paths is not None and self.settings.whole_tree:
+            return True
+        judged = (document for document in self.snapshot.documents if self.snapshot.selects(document))
+        return any(entry.means(document, document.file) for document in judged) or any(entry.means(None, file) for file in files)
 
     def reaching(self, findings: list[Finding]) -> list[Finding]:
         """Those at or above the thresholds. Suppressions come first: one that silences a minor finding is not unused."""

@@ -1,4 +1,5 @@
-"""Findings that somebody silenced on purpose: by a comment beside the line or by an annotation on the object, always with a reason.
+"""Findings that somebody silenced on purpose: by a comment beside the line, by an annotation on the object or by an entry of the
+configuration, always with a reason.
 
 In a file::
 
@@ -9,6 +10,14 @@ on the line itself or alone on the line above it; above an object's first key it
     metadata:
       annotations:
         ignore.mlaudit.io/requests-missing: "the node holds nothing else, until 2027-01-31"
+
+In ``mlaudit.yaml``, for many objects at once::
+
+    ignore:
+    - rules: requests-missing
+      path: legacy/
+      reason: the nodes hold nothing else
+      until: 2027-01-31
 """
 
 from __future__ import annotations
@@ -19,8 +28,8 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from auditor.document import Document, Path, mapping
-from auditor.finding import Finding, Suppressed
+from auditor.document import Document, Location, Path, mapping
+from auditor.finding import Fault, Finding, Suppressed
 
 __all__ = ["ANNOTATION_PREFIX", "Suppression", "apply", "suppressions_of"]
 
@@ -35,12 +44,12 @@ class Suppression:
     """One wish to silence one rule.
 
     Attributes:
-        document: the object it stands in.
+        document: the object it stands in; None for an entry of the configuration, which stands in none.
         rule: the rule's name as written.
-        how: ``comment`` or ``annotation``.
+        how: ``comment``, ``annotation`` or ``config``.
         reason: why; empty is not allowed.
         until: as written; empty where it has no end.
-        line: 1-based line of the comment; 0 for an annotation.
+        line: 1-based line of the comment or the entry; 0 for an annotation.
         target: 1-based line it speaks of; 0 for the whole object.
         path: of the annotation.
         problem: why it cannot be followed, or empty.
@@ -48,9 +57,12 @@ class Suppression:
         expired: its last day is over.
         active: its rule was asked in this run, so that it could have been used.
         used: it silenced something.
+        file: that an entry of the configuration stands in.
+        number: of an entry of the configuration, from 0.
+        place: what it is for, in words.
     """
 
-    document: Document
+    document: Document | None
     rule: str
     how: str
     reason: str
@@ -63,6 +75,20 @@ class Suppression:
     expired: bool = False
     active: bool = True
     used: bool = field(default=False, compare=False)
+    file: str = ""
+    number: int = 0
+    place: str = ""
+
+    @property
+    def named(self) -> str:
+        """What it is, in a sentence about it."""
+        return "entry of `ignore`" if self.how == "config" else self.how
+
+    def fault(self, message: str, remediation: str) -> Fault:
+        """Something that is wrong with it, at the place where it is written."""
+        file = self.document.file if self.document else self.file
+        location = Location(file, self.line, 1, ()) if self.line else None
+        return Fault(self.document, self.path, message, remediation=remediation, location=location)
 
 
 def suppressions_of(document: Document, known: Collection[str], active: Collection[str], today: datetime.date) -> list[Suppression]:

@@ -103,7 +103,7 @@ class _Group:
 
 
 def _who(finding: Finding) -> str:
-    return str(finding.object) if finding.object else "(unreadable)"
+    return str(finding.object) if finding.object else "(no object)"
 
 
 def _findings(report: Report, *, by_object: bool) -> list[_Group]:

@@ -66,7 +66,7 @@ def _finding(finding: Finding) -> str:
 
 
 def _who(finding: Finding) -> str:
-    return code(str(finding.object)) if finding.object else "(unreadable)"
+    return code(str(finding.object)) if finding.object else "(no object)"
 
 
 def _place(finding: Finding) -> str:

@@ -40,7 +40,7 @@ def render(report: Report, view: View) -> str:
 
 
 def _who(finding: Finding) -> str:
-    return printable(str(finding.object)) if finding.object else "(unreadable)"
+    return printable(str(finding.object)) if finding.object else "(no object)"
 
 
 def _place(finding: Finding) -> str:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the bottom to the top. A module may import modules of its own layer's package and of layers below.
 LAYERS = (
     ("auditor.errors", "auditor"),
-    ("auditor.quantity", "auditor.processes", "auditor.lazy"),
+    ("auditor.quantity", "auditor.processes", "auditor.lazy", "auditor.globs"),
     ("auditor.document", "auditor.accelerators", "auditor.listing", "auditor.usage"),
     ("auditor.provenance",),
     ("auditor.finding", "auditor.kinds", "auditor.source", "auditor.selectors"),
@@ -32,7 +32,9 @@ LAYERS = (
         "auditor.exporters",
     ),
     ("auditor.rule", "auditor.redact"),
-    ("auditor.suppress", "auditor.config"),
+    ("auditor.suppress",),
+    ("auditor.ignores",),
+    ("auditor.config",),
     ("auditor.judge",),
     ("auditor.cost",),
     ("auditor.engine", "auditor.report"),

@@ -6,15 +6,17 @@ import contextlib
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from auditor.cli import configured
 from auditor.cli.outputs import FormatOption, planned
 from auditor.config import Settings
+from auditor.config.effective import Effective, Flags
 from auditor.errors import ConfigError, UsageError
 from auditor.finding import Confidence, Severity
 from auditor.registry import format_names, load_rules, rule_named, suggestion
@@ -22,7 +24,7 @@ from auditor.report import View
 from auditor.rule import Profile
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
-__all__ = ["complete_rule", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
+__all__ = ["complete_rule", "effective", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -48,6 +50,7 @@ def stack(*decorators: Callable[[Callable[..., Any]], Callable[..., Any]]) -> De
 
 
 selection = stack(
+    configured.config_options,
     click.option(
         "--profile", type=click.Choice([str(p) for p in Profile]), default="recommended", show_default=True, help="The set of rules to ask."
     ),
@@ -133,12 +136,21 @@ output = stack(
 )
 
 
-def settings(given: dict[str, Any]) -> Settings:
-    """The settings that the selection options stand for.
+def settings(given: dict[str, Any], paths: Iterable[str] = ()) -> Settings:
+    """The settings that the selection options and the configuration stand for; see `effective`."""
+    return effective(given, paths).settings
+
+
+def effective(given: dict[str, Any], paths: Iterable[str] = ()) -> Effective:
+    """What a run is asked to do by the selection options and the configuration, and where each value comes from.
+
+    Args:
+        given: the options.
+        paths: where the configuration is looked for; none for the current directory.
 
     Raises:
         UsageError: a rule, tag or version that does not exist.
-        ConfigError: an option that its rule does not have, or a value of the wrong type.
+        ConfigError: an option that its rule does not have, a value of the wrong type, or a configuration that cannot be meant.
     """
     for name in (*given["rules"], *given["exclude_rules"]):
         rule_named(name)
@@ -146,18 +158,17 @@ def settings(given: dict[str, Any]) -> Settings:
     for tag in given["tags"]:
         if tag not in known_tags:
             raise UsageError(f"there is no tag {tag!r}", suggestion(tag, known_tags) or f"tags are {', '.join(sorted(known_tags))}")
-    return Settings(
-        profile=Profile(given["profile"]),
-        rules=frozenset(given["rules"]),
-        exclude_rules=frozenset(given["exclude_rules"]),
-        tags=frozenset(given["tags"]),
-        fail_on=None if given["fail_on"] == "never" else Severity[given["fail_on"].upper()],
-        min_severity=Severity[given["min_severity"].upper()],
-        min_confidence=Confidence[given["min_confidence"].upper()],
-        complete=given["complete"],
-        kubernetes_version=_version(given["kubernetes_version"]),
-        options=_rule_options(given["rule_options"]),
+    values = configured.given_values(given, *_KEYS)
+    if "kubernetes_version" in values:
+        values["kubernetes_version"] = _version(given["kubernetes_version"])
+    flags = Flags(
+        values, frozenset(given["rules"]), frozenset(given["exclude_rules"]), frozenset(given["tags"]), _rule_options(given["rule_options"])
     )
+    return configured.settle(given, flags, paths)
+
+
+# Options that are keys of the configuration, too.
+_KEYS = ("profile", "fail_on", "min_severity", "min_confidence", "complete", "kubernetes_version", "owner_labels")
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -42,7 +42,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     """
     if not paths and not given["kustomize"]:
         raise UsageError("there is nothing to scan", "give a PATH, a file or directory, as in `mlaudit scan ./k8s`")
-    settings = options.settings(given)
+    settings = options.settings(given, (*paths, *given["kustomize"]))
     wanted = rendering(given, settings)
     potential = _potential(paths, settings, given)
     with options.progress("reading", quiet=given["quiet"]) as progress:
@@ -85,7 +85,7 @@ def scan(
         UsageError: a path does not exist.
     """
     with without_collector():  # everything read stays until the end, and workloads let go of what they derive
-        reading = read_paths(paths, jobs=settings.jobs, progress=progress)
+        reading = read_paths(paths, jobs=settings.jobs, progress=progress, exclude=settings.exclude)
         if wanted is not None:
             reading = render(reading, wanted)
         snapshot = Snapshot(

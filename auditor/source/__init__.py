@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.document import Document, NotJudged, Unread
+from auditor.globs import Paths
 from auditor.processes import mapped, pool, without_collector
 from auditor.source import classify
 from auditor.source.files import find, read_bytes, read_file, read_stdin
@@ -79,6 +80,7 @@ def read_paths(
     *,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    exclude: Paths | None = None,
 ) -> Reading:
     """Read files, directories (recursively) and, for ``-``, standard input.
 
@@ -86,11 +88,12 @@ def read_paths(
         paths: as on the command line.
         jobs: how many processes may read; 0 for one for each core.
         progress: called with the number of files read so far and in all.
+        exclude: files and folders that are not read; None for none.
 
     Raises:
         UsageError: a path does not exist.
     """
-    found = find(tuple(path for path in paths if path != "-"))
+    found = find(tuple(path for path in paths if path != "-"), exclude)
     held: list[list[Item]] = [[item] for item in found.items]
     if "-" in paths:
         held.append(read_stdin())

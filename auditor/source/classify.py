@@ -48,6 +48,8 @@ JSON_LINES = "JSON lines without manifests"
 _TRANSFORMER = "kustomize transformer"
 _CI = "CI configuration"
 _SCHEMA = "JSON or OpenAPI schema"
+_CONFIGURATION = "configuration of mlaudit"
+_CONFIGURATION_NAME = "mlaudit.yaml"
 
 _DEFINITION = re.compile(r"^kind:[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
 _TOP_LEVEL_KEY = re.compile(r"^[\"']?([A-Za-z_$][\w.$/-]*)[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
@@ -189,6 +191,8 @@ def _bare(line: str, at: int) -> bool:
 def reason_broken(file: str, text: str) -> str:
     """Why a text that is not YAML is nothing to judge; empty where it should have been YAML."""
     path = PurePosixPath(file)
+    if path.name == _CONFIGURATION_NAME:
+        return _CONFIGURATION
     if _is_ci(path):
         return _CI
     if is_template(text):
@@ -210,6 +214,8 @@ def reason_for(file: str, text: str) -> str:
         return KUSTOMIZATION
     if name == "Chart.yaml":
         return CHART
+    if name == _CONFIGURATION_NAME:
+        return _CONFIGURATION
     if name in _CHART_NAMES:
         return "Helm chart metadata"
     if name.endswith(".schema.json"):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from auditor.document import NotJudged, Unread
 from auditor.errors import UsageError
+from auditor.globs import Paths
 from auditor.source import classify
 from auditor.source.markdown import read_markdown
 from auditor.source.text import Item, read_text
@@ -20,6 +21,7 @@ from auditor.source.text import Item, read_text
 __all__ = ["MAX_BYTES", "STDIN", "Found", "decode", "find", "is_read", "read_bytes", "read_file", "read_stdin", "shown", "too_large"]
 
 STDIN = "<stdin>"
+EXCLUDED = "excluded by the configuration"
 
 # The largest published manifest that we know of, a CustomResourceDefinition, has 3.7 MB; etcd stores objects up to 1.5 MiB.
 MAX_BYTES = 16 * 1024 * 1024
@@ -49,8 +51,12 @@ class Found:
     folders: list[NotJudged] = field(default_factory=list)
 
 
-def find(paths: tuple[str, ...]) -> Found:
+def find(paths: tuple[str, ...], exclude: Paths | None = None) -> Found:
     """The files under ``paths``, each once however often and by whatever name it is asked for, in the order of the paths.
+
+    Args:
+        paths: as on the command line.
+        exclude: files and folders that are left out, also where they are named themselves: a hook before a commit names each file.
 
     Raises:
         UsageError: a path does not exist.
@@ -58,7 +64,7 @@ def find(paths: tuple[str, ...]) -> Found:
     for path in paths:
         if not os.path.lexists(path):
             raise UsageError(f"there is no file or directory {path!r}", "check the path")
-    walk = _Walk(tuple(os.path.realpath(path) for path in paths if os.path.isdir(path)))
+    walk = _Walk(tuple(os.path.realpath(path) for path in paths if os.path.isdir(path)), exclude)
     for path in paths:
         real = os.path.realpath(path)
         if os.path.isdir(path):
@@ -84,8 +90,8 @@ def shown(path: str) -> str:
 class _Walk:
     """The walk through directories: a loop with its own stack, so that deep trees never meet Python's limit."""
 
-    def __init__(self, roots: tuple[str, ...]) -> None:
-        self.roots = roots
+    def __init__(self, roots: tuple[str, ...], exclude: Paths | None) -> None:
+        self.roots, self.exclude = roots, exclude
         self.found = Found()
         self.seen: set[str] = set()
 
@@ -98,7 +104,11 @@ class _Walk:
 
     def read(self, path: str, real: str) -> None:
         """Have a file read."""
-        if self.new(real):
+        if not self.new(real):
+            return
+        if self.exclude is not None and self.exclude.match(real):
+            self.found.items.append(NotJudged(shown(path), 0, EXCLUDED))
+        else:
             self.found.files.append(path)
 
     def tree(self, path: str, real: str) -> None:
@@ -107,6 +117,9 @@ class _Walk:
         while todo:
             path, real = todo.pop()
             if not self.new(real):
+                continue
+            if self.exclude is not None and self.exclude.match(real):
+                self.found.folders.append(NotJudged(shown(path), 0, EXCLUDED))
                 continue
             try:
                 entries = sorted(os.scandir(path), key=lambda entry: entry.name)
@@ -155,6 +168,8 @@ class _Walk:
             reason = "symbolic link into a folder that is not entered"
         elif folder or _is_manifest(os.path.basename(target)) or not _is_manifest(os.path.basename(path)):
             reason = "symbolic link (its target is read under its own name)"
+        elif self.exclude is not None and self.exclude.match(real):
+            reason = EXCLUDED
         else:
             self.found.files.append(path)
             return

@@ -14,18 +14,25 @@ from auditor.source.suspect import suspect
 __all__ = ["read_settings"]
 
 
-def read_settings(path: Path) -> Document:
+def read_settings(path: Path, name: str = "", limit: int = MAX_BYTES) -> Document:
     """The mapping that a file holds; an empty one for an empty file.
+
+    Args:
+        path: the file.
+        name: how it is called in messages, where that is not its path.
+        limit: a larger file is not read.
 
     Raises:
         SourceError: it cannot be read, or is no YAML, or no single mapping, or says something twice. The message names file and line.
     """
-    file = shown(str(path))
+    file = name or shown(str(path))
     try:
         with path.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
+            content = opened.read(limit + 1)
     except (OSError, ValueError) as error:
         raise SourceError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}", "check the file's name") from None
+    if len(content) > limit:
+        raise SourceError(f"{file} has more than {limit / 1024 / 1024:g} MiB", "settings are shorter; check the file's name")
     text = decode(content, file)
     if isinstance(text, Unread):
         raise SourceError(f"{file}:{text.line} {text.reason}" if text.line else f"{file} {text.reason}", text.remedy)

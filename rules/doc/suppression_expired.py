@@ -54,7 +54,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.document import Location
 from auditor.rule import RECOMMENDED, Fault, Severity, rule
 from auditor.suppress import Suppression
 
@@ -69,10 +68,7 @@ def check(suppression: Suppression) -> Iterator[Fault]:
         now, remedy = f"{suppression.rule} finds nothing there any more", "remove it"
     else:
         now, remedy = f"it no longer silences {suppression.rule}", "remove it, or decide on a new date"
-    yield Fault(
-        suppression.document,
-        suppression.path,
-        f"this {suppression.how} ended on {suppression.until}; {now}",
+    yield suppression.fault(
+        f"this {suppression.named} ended on {suppression.until}; {now}",
         remediation=remedy,
-        location=Location(suppression.document.file, suppression.line, 1, ()) if suppression.line else None,
     )

@@ -55,7 +55,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.document import Location
 from auditor.rule import RECOMMENDED, Fault, Severity, rule
 from auditor.suppress import Suppression
 
@@ -67,10 +66,7 @@ def check(suppression: Suppression) -> Iterator[Fault]:
     usual = "write `# mlaudit: ignore[rule-name] reason, until 2027-01-31`; the date may be left out"
     if suppression.how == "annotation":
         usual = "write `ignore.mlaudit.io/rule-name: reason, until 2027-01-31`; the date may be left out"
-    yield Fault(
-        suppression.document,
-        suppression.path,
-        f"this {suppression.how} {suppression.problem}; it silences nothing",
+    yield suppression.fault(
+        f"this {suppression.named} {suppression.problem}; it silences nothing",
         remediation=suppression.remedy or usual,
-        location=Location(suppression.document.file, suppression.line, 1, ()) if suppression.line else None,
     )

@@ -88,7 +88,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.document import Location
 from auditor.rule import RECOMMENDED, Fault, Severity, rule
 from auditor.suppress import Suppression
 
@@ -97,11 +96,8 @@ from auditor.suppress import Suppression
 def check(suppression: Suppression) -> Iterator[Fault]:
     if suppression.used or suppression.expired or suppression.problem or not suppression.active:
         return
-    where = f"in line {suppression.target}" if suppression.target else "in this object"
-    yield Fault(
-        suppression.document,
-        suppression.path,
-        f"this {suppression.how} silences {suppression.rule}, which finds nothing {where}",
+    where = suppression.place or (f"line {suppression.target}" if suppression.target else "this object")
+    yield suppression.fault(
+        f"this {suppression.named} silences {suppression.rule}, which finds nothing in {where}",
         remediation="remove it, or put it on the line of the finding" if suppression.target else "remove it",
-        location=Location(suppression.document.file, suppression.line, 1, ()) if suppression.line else None,
     )

@@ -1,4 +1,8 @@
-"""What a run is asked to do: command-line options as one frozen value."""
+"""What a run is asked to do: options of the command line and ``mlaudit.yaml`` as one frozen value.
+
+`file` finds and reads the file by the table in `keys`, whose shapes (`shapes`) also make its JSON schema (`schema`); `effective` puts
+options, file and defaults together and knows where each value comes from.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auditor.finding import Confidence, Severity
+from auditor.globs import Paths
+from auditor.ignores import Ignore
 from auditor.rule import Profile
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
@@ -22,12 +28,19 @@ class Settings:
         profile: the set of rules.
         rules: when not empty, only these rules are asked, whatever the profile contains.
         exclude_rules: rules that are not asked.
+        enabled: rules that are asked, with all that they find, although the profile may not contain them.
         tags: when not empty, only rules with one of these tags, or of one of these topics, are asked.
+        severities: by rule name, how severe its findings are, whatever it says.
         fail_on: findings at or above it make the run fail; None for never.
         min_severity, min_confidence: findings below are left out.
         complete: what is not in view does not exist.
         kubernetes_version: of the cluster that the objects are meant for: major and minor number.
         options: by rule name, option name and value.
+        ignores: findings that the configuration silences.
+        exclude: files that are not read; None for none.
+        owner_labels: labels that name owners, the best first; empty for the usual ones.
+        resources: names of resources that are accelerators, beside those that are known.
+        whole_tree: everything in the folder of the configuration's file is in view.
         today: decides which suppressions have expired.
         jobs: how many processes at most; 0 for as many as there are cores.
     """
@@ -35,12 +48,19 @@ class Settings:
     profile: Profile = Profile.RECOMMENDED
     rules: frozenset[str] = frozenset()
     exclude_rules: frozenset[str] = frozenset()
+    enabled: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
     fail_on: Severity | None = Severity.HIGH
     min_severity: Severity = Severity.INFO
     min_confidence: Confidence = Confidence.LOW
     complete: bool = False
     kubernetes_version: tuple[int, int] = DEFAULT_KUBERNETES_VERSION
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    ignores: tuple[Ignore, ...] = ()
+    exclude: Paths | None = None
+    owner_labels: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    whole_tree: bool = False
     today: datetime.date = field(default_factory=datetime.date.today)
     jobs: int = 0

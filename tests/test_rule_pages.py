@@ -112,7 +112,7 @@ def judge(rule: Rule, example: Example) -> Outcome:
             asked.append(RULES[value])
         else:
             default = rule.options[key]
-            options[key] = type(default)(value)
+            options[key] = tuple(value.split(",")) if isinstance(default, tuple) else type(default)(value)
     items = read_text(example.manifest, file)
     documents = [item for item in items if isinstance(item, Document)]
     listing = LISTING if "live" in example.words else None

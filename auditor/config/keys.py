@@ -31,8 +31,8 @@ def _resource(text: str) -> str:
 def _registry(text: str) -> str:
     if "://" in text:
         return "has a scheme"
-    if "@" in text or ":" in text.rpartition("/")[2].partition(":")[2] or text.startswith("/"):
-        return "is no registry"
+    if "@" in text or ":" in text.partition("/")[2] or text.startswith("/"):
+        return "is no registry, with or without the beginning of a path in it"
     return mistake_in_name(text)
 
 

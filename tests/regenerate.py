@@ -1,4 +1,4 @@
-"""Prints what is generated again: the rules' pages, what the README shows of the command line, and the golden reports.
+"""Prints what is generated again: the rules' pages, the schema of ``mlaudit.yaml``, what the README shows, and the golden reports.
 
 ``python -m tests.regenerate`` writes them; `tests/test_docs.py` and `tests/test_golden.py` fail when a committed one is stale.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 from pathlib import Path
@@ -14,11 +15,13 @@ from click.testing import CliRunner
 
 from auditor.cli import cli
 from auditor.cli.explain import page
+from auditor.config.schema import schema
 from auditor.registry import load_rules
 from auditor.rule import Profile, Rule
 
 ROOT = Path(__file__).resolve().parents[1]
 README, RULES = ROOT / "README.md", ROOT / "docs" / "rules.md"
+SCHEMA = ROOT / "docs" / "mlaudit.schema.json"
 
 
 # Golden files: what is scanned, and how wide the terminal is.
@@ -88,9 +91,15 @@ def rules() -> str:
     return "\n".join(parts)
 
 
+def config_schema() -> str:
+    """The JSON schema of ``mlaudit.yaml``."""
+    return json.dumps(schema(load_rules()), indent=2, ensure_ascii=False) + "\n"
+
+
 if __name__ == "__main__":
     RULES.parent.mkdir(exist_ok=True)
     RULES.write_text(rules(), encoding="utf-8")
+    SCHEMA.write_text(config_schema(), encoding="utf-8")
     README.write_text(readme(), encoding="utf-8")
     for file in GOLDEN:
         (ROOT / "fixtures" / "golden" / file).write_text(golden(file), encoding="utf-8")

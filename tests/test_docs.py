@@ -9,6 +9,10 @@ def test_pages_of_the_rules_are_up_to_date() -> None:
     assert regenerate.RULES.read_text(encoding="utf-8") == regenerate.rules(), "run `make docs`"
 
 
+def test_schema_of_the_configuration_is_up_to_date() -> None:
+    assert regenerate.SCHEMA.read_text(encoding="utf-8") == regenerate.config_schema(), "run `make docs`"
+
+
 def test_readme_is_up_to_date() -> None:
     assert regenerate.README.read_text(encoding="utf-8") == regenerate.readme(), "run `make docs`"
 

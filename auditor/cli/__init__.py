@@ -22,6 +22,7 @@ _COMMANDS = {
     "cost": "say what accelerators cost, and what stands idle",
     "snapshot": "store what a live cluster holds",
     "rules": "list the rules",
+    "config": "print the configuration in effect, and where each value comes from",
     "prices": "list what accelerators cost, and how old the prices are",
     "explain": "print the manual page of a rule",
     "completion": "print the shell completion script",

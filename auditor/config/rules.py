@@ -12,10 +12,11 @@ from auditor.document import Path
 from auditor.finding import Severity
 from auditor.rule import Rule
 
-__all__ = ["SEVERITIES", "RuleSetting", "RuleSettings"]
+__all__ = ["PLAIN", "SEVERITIES", "RuleSetting", "RuleSettings", "setting"]
 
 SEVERITIES = tuple(str(severity) for severity in sorted(Severity, reverse=True))
 _KEYS = ("enabled", "severity", "options")
+PLAIN: Schema = {"enum": [True, False, "on", "off", *SEVERITIES]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,10 @@ class RuleSettings:
 
     def schema(self, rules: Mapping[str, Rule]) -> Schema:
         """See `Shape`."""
-        plain: Schema = {"anyOf": [{"type": "boolean"}, {"enum": ["on", "off", *SEVERITIES]}]}
         return {
             "type": "object",
-            "properties": {name: _schema(rule, plain) for name, rule in rules.items()},
-            "additionalProperties": {"anyOf": [*plain["anyOf"], {"type": "object"}]},
+            "properties": {name: _schema(rule) for name, rule in rules.items()},
+            "additionalProperties": {"anyOf": [PLAIN, {"type": "object"}]},
         }
 
 
@@ -118,16 +118,19 @@ def _shown(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else repr(default)
 
 
-def _schema(rule: Rule, plain: Schema) -> Schema:
-    entry: Schema = {
-        "type": "object",
-        "properties": {"enabled": {"type": "boolean"}, "severity": {"enum": list(SEVERITIES)}},
-        "additionalProperties": False,
-    }
-    if rule.options:
-        options = {name: _of_type(default) for name, default in rule.options.items()}
-        entry["properties"]["options"] = {"type": "object", "properties": options, "additionalProperties": False}
-    return {"description": rule.title, "anyOf": [*plain["anyOf"], entry]}
+def _schema(rule: Rule) -> Schema:
+    if not rule.options:
+        return {"description": rule.title, "allOf": [{"$ref": "#/definitions/rule"}]}
+    options = {name: _of_type(default) for name, default in rule.options.items()}
+    entry = setting({"options": {"type": "object", "properties": options, "additionalProperties": False}})
+    return {"description": rule.title, "anyOf": [PLAIN, entry]}
+
+
+def setting(more: Schema) -> Schema:
+    """The schema of a rule's setting as a mapping, with further properties."""
+    severity = {"enum": list(SEVERITIES)}
+    properties = {"enabled": {"type": "boolean"}, "severity": severity, **more}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def _of_type(default: object) -> Schema:

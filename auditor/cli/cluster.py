@@ -62,7 +62,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         if given["nodes"]:
             return print_nodes(found, given)
         snapshot = seen(found, settings, given["namespace"], selector)
-        costs = _measured(snapshot, given, recorded)
+        costs = _measured(snapshot, given, recorded, settings.owner_labels)
         report = judge_live(snapshot, found, settings, allow_partial=given["allow_partial"])
         report = dataclasses.replace(report, costs=costs, unread=() if costs else tuple(_unmeasured(snapshot)))
         stays()
@@ -77,11 +77,11 @@ def _selector(text: str) -> Selector | None:
         raise UsageError(str(error), "write it as for kubectl: `app=llm,tier!=test`") from None
 
 
-def _measured(snapshot: Snapshot, given: dict[str, Any], recorded: Usage | None) -> Costs | None:
+def _measured(snapshot: Snapshot, given: dict[str, Any], recorded: Usage | None, owners: tuple[str, ...]) -> Costs | None:
     """What devices cost, where that is asked; rules see what was measured in any case."""
     if not (given["with_costs"] or given["prometheus"] or recorded):
         return None
-    known = measured.facts(snapshot, given)
+    known = measured.facts(snapshot, given, owners)
     snapshot.usage = usage = measured.usage(known, given, recorded)
     snapshot.rates = measured.rates(known, usage)
     return measured.costs(known, usage, given) if given["with_costs"] else None

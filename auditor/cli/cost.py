@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from auditor.cli import judging, live, measured, money, options
+from auditor.cli import configured, judging, live, measured, money, options
+from auditor.config.effective import Flags
 from auditor.processes import without_collector
 from auditor.report import Cluster, Report, Summary
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION, Snapshot
@@ -18,6 +19,7 @@ __all__ = ["command"]
 @live.connection
 @measured.window_options
 @measured.owner_options
+@configured.config_options
 @money.money_options
 @options.output
 def command(**given: Any) -> int:
@@ -32,10 +34,11 @@ def command(**given: Any) -> int:
       mlaudit cost --snapshot prod.tar.gz --prices our-prices.yaml --currency EUR
       mlaudit cost --prometheus https://mimir.example.com/prometheus -f html -o cost.html
     """
+    settings = configured.settle(given, Flags(configured.given_values(given, "owner_labels"))).settings
     with without_collector():
         (documents, listing), recorded = live.listed(given)
         snapshot = Snapshot(documents, listing=listing, kubernetes_version=listing.version or DEFAULT_KUBERNETES_VERSION)
-        known = measured.facts(snapshot, given)
+        known = measured.facts(snapshot, given, settings.owner_labels)
         found = measured.costs(known, measured.usage(known, given, recorded), given)
     report = Report(
         findings=(), suppressed=(), skipped=(), failures=(), unread=(), not_judged={}, folders=(),

@@ -48,12 +48,18 @@ _LONGEST = 400 * 86400
 _MATCHER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([^\"\\\n]+)")
 
 
-def facts(snapshot: Snapshot, given: dict[str, Any]) -> Facts:
-    """What is known of the cluster, with the prices that the options stand for."""
+def facts(snapshot: Snapshot, given: dict[str, Any], owners: tuple[str, ...]) -> Facts:
+    """What is known of the cluster, with the prices that the options stand for.
+
+    Args:
+        snapshot: the cluster.
+        given: the options.
+        owners: labels that name who owns a workload; none for the usual ones.
+    """
     from auditor.cost.facts import Facts
     from auditor.teams import OWNER_KEYS
 
-    return Facts(snapshot, money.prices(given), given["owner_labels"] or OWNER_KEYS)
+    return Facts(snapshot, money.prices(given), owners or OWNER_KEYS)
 
 
 def usage(known: Facts, given: dict[str, Any], recorded: Usage | None = None) -> Usage | None:

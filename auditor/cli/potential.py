@@ -15,6 +15,7 @@ from auditor.snapshot import Snapshot
 from auditor.source import Reading
 from auditor.source.git import Repository, repository
 from auditor.source.revision import LINK, MISSING, POINTER, SUBMODULE, read_revision
+from auditor.teams import OWNER_KEYS
 
 __all__ = ["estimator"]
 
@@ -37,15 +38,17 @@ def estimator(paths: tuple[str, ...], settings: Settings, given: dict[str, Any])
     currency = money.currency(given, prices)
     region = given["region"].strip()
     base = given["base"]
+    owners = settings.owner_labels or OWNER_KEYS
     repo, commit = _base(paths, base) if base else (None, "")
 
     def work(snapshot: Snapshot) -> Potential:
-        now = estimate(snapshot, prices, settings.today, region, currency)
+        now = estimate(snapshot, prices, settings.today, region, currency, owners)
         if repo is None:
             return now
-        reading = read_revision(repo, commit, paths, jobs=settings.jobs)
+        reading = read_revision(repo, commit, paths, jobs=settings.jobs, exclude=settings.exclude)
         before = Snapshot(reading.documents, complete=settings.complete, kubernetes_version=settings.kubernetes_version)
-        return now.compared(_change(estimate(before, prices, settings.today, region, currency), now, base, commit, reading))
+        then = estimate(before, prices, settings.today, region, currency, owners)
+        return now.compared(_change(then, now, base, commit, reading))
 
     return work
 

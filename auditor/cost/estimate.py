@@ -24,7 +24,7 @@ from auditor.kinds import PodCount
 from auditor.kinds.paths import number, value_at
 from auditor.queues import KUEUE, queue_names
 from auditor.snapshot import Snapshot
-from auditor.teams import owner_of
+from auditor.teams import OWNER_KEYS, owner_of
 from auditor.workload import PodTemplate, Workload
 from auditor.workload.values import integer
 
@@ -51,6 +51,7 @@ def estimate(
     on: datetime.date,
     region: str = "",
     currency: Currency = USD,
+    owners: tuple[str, ...] = OWNER_KEYS,
 ) -> Potential:
     """What the workloads in view could cost.
 
@@ -60,6 +61,7 @@ def estimate(
         on: the day of the prices.
         region: where nodes are of which no manifest says it.
         currency: in which money is shown.
+        owners: labels that name who owns a workload, the best first.
     """
     asking = [workload for workload in snapshot.accelerated_workloads if snapshot.selects(workload.document)]
     runtimes = {id(workload): runtime for workload in snapshot.workloads if (runtime := _runtime_of(workload, snapshot)) is not None}
@@ -67,7 +69,7 @@ def estimate(
     lines = []
     for workload in (*asking, *served):
         if not workload.incomplete:
-            line = _Estimate(workload, snapshot, prices, on, region, runtimes.get(id(workload))).line()
+            line = _Estimate(workload, snapshot, prices, on, region, runtimes.get(id(workload))).line(owners)
             lines += [line] if line.parts else []
             workload.release()
     lines.sort(key=_rank)
@@ -95,11 +97,15 @@ class _Estimate:
         self.per = ""
         self.scaler = ""
 
-    def line(self) -> PotentialLine:
-        """All of it."""
+    def line(self, owners: tuple[str, ...]) -> PotentialLine:
+        """All of it.
+
+        Args:
+            owners: labels that name who owns it.
+        """
         workload = self.workload
         parts = tuple(self._parts())
-        owner = owner_of(workload, self.snapshot)
+        owner = owner_of(workload, self.snapshot, owners)
         term = self._term()
         return PotentialLine(
             ref=workload.ref,

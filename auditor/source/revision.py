@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from auditor.document import NotJudged
+from auditor.globs import Paths
 from auditor.source import Reading, read_contents
-from auditor.source.files import MAX_BYTES, is_read, shown, too_large
+from auditor.source.files import EXCLUDED, MAX_BYTES, is_read, shown, too_large
 from auditor.source.git import Repository, is_pointer
 from auditor.source.text import Item
 
@@ -16,7 +17,7 @@ POINTER = "Git LFS pointer"
 MISSING = "file that this clone does not hold"
 
 
-def read_revision(repository: Repository, commit: str, paths: tuple[str, ...], *, jobs: int = 1) -> Reading:
+def read_revision(repository: Repository, commit: str, paths: tuple[str, ...], *, jobs: int = 1, exclude: Paths | None = None) -> Reading:
     """Read what paths held at a commit. What was not there holds nothing.
 
     Args:
@@ -24,17 +25,21 @@ def read_revision(repository: Repository, commit: str, paths: tuple[str, ...], *
         commit: as the repository found it.
         paths: files and directories, as on the command line.
         jobs: how many processes may read; 0 for one for each core.
+        exclude: files that are not read; None for none.
 
     Raises:
         UsageError: a path lies outside of the repository.
         SourceError: git fails, or there is too much to read.
     """
     tree = repository.tree(commit, paths, is_read)
+    left_out = {blob for blob in tree.files if exclude is not None and exclude.match(f"{repository.root}/{blob.path}")}
+    chosen = [blob for blob in tree.files if blob not in left_out] if left_out else tree.files
     others: list[Item] = [NotJudged(shown(name), 0, LINK) for name in tree.links]
     others += [NotJudged(shown(name), 0, SUBMODULE) for name in tree.submodules]
-    others += [too_large(shown(blob.name), f"{blob.size / 1024 / 1024:.1f} MiB") for blob in tree.files if blob.size > MAX_BYTES]
+    others += [NotJudged(shown(blob.name), 0, EXCLUDED) for blob in sorted(left_out, key=lambda blob: blob.path)]
+    others += [too_large(shown(blob.name), f"{blob.size / 1024 / 1024:.1f} MiB") for blob in chosen if blob.size > MAX_BYTES]
     files: list[tuple[str, bytes]] = []
-    for blob, content in repository.contents(blob for blob in tree.files if blob.size <= MAX_BYTES):
+    for blob, content in repository.contents(blob for blob in chosen if blob.size <= MAX_BYTES):
         name = shown(blob.name)
         if content is None or is_pointer(content):
             others.append(NotJudged(name, 0, MISSING if content is None else POINTER))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +22,12 @@ MAX_LENGTH = 300
 
 def any_matches(patterns: tuple[str, ...], text: str) -> bool:
     """Whether one of the patterns matches the whole text, in its case; so it is where there is no pattern at all."""
-    return not patterns or any(fnmatch.fnmatchcase(text, pattern) for pattern in patterns)
+    return not patterns or any(_compiled(pattern)(text) for pattern in patterns)
+
+
+@lru_cache(maxsize=16384)  # that of `fnmatch` itself holds 256 before Python 3.12
+def _compiled(pattern: str) -> Callable[[str], object]:
+    return re.compile(fnmatch.translate(pattern)).match
 
 
 def mistake_in_name(pattern: str) -> str:
@@ -74,14 +81,15 @@ class Paths:
 
     def match(self, file: str) -> bool:
         """Whether a file, named from the current directory or from the root of the file system, is meant."""
-        parts = _below(self.root, file)
+        parts = _below(self.root, file, os.getcwd())
         return parts is not None and any(_match(_steps(pattern), parts) for pattern in self.patterns)
 
 
-def _below(root: str, file: str) -> tuple[str, ...] | None:
+@lru_cache(maxsize=1024)
+def _below(root: str, file: str, here: str) -> tuple[str, ...] | None:
     """The steps from a folder to a file; None where the file is not below it."""
     folder, name = os.path.split(file)
-    inside = os.path.relpath(os.path.join(_real(folder, os.getcwd()), name), root).split(os.sep)
+    inside = os.path.relpath(os.path.join(_real(folder, here), name), root).split(os.sep)
     return None if inside[0] in (os.pardir, os.curdir) else tuple(inside)
 
 
@@ -106,7 +114,7 @@ def _match(pattern: tuple[str, ...], parts: tuple[str, ...]) -> bool:
         if at < len(pattern) and pattern[at] == "**":
             star, back = at, here
             at += 1
-        elif at < len(pattern) and fnmatch.fnmatchcase(parts[here], pattern[at]):
+        elif at < len(pattern) and _compiled(pattern[at])(parts[here]):
             at += 1
             here += 1
         elif star >= 0:

@@ -59,16 +59,19 @@ class Ignore:
 
     def means(self, document: Document | None, file: str) -> bool:
         """Whether its conditions hold for an object, or for input that is none."""
-        if self.paths is not None and ((document is not None and document.live) or not self.paths.match(file)):
-            return False
         if document is None:
-            return not (self.kinds or self.namespaces or self.names or self.labels)
+            return not (self.kinds or self.namespaces or self.names or self.labels) and self._reaches(file)
         ref = document.ref
         namespace = ref.name if ref.kind == "Namespace" and not ref.group else ref.namespace
         if not (any_matches(self.kinds, ref.kind) and any_matches(self.namespaces, namespace) and any_matches(self.names, ref.name)):
             return False
         labels = mapping(mapping(document.raw.get("metadata")).get("labels")) if self.labels else {}
-        return all(key in labels and any_matches(values, _label(labels[key])) for key, values in self.labels.items())
+        if not all(key in labels and any_matches(values, _label(labels[key])) for key, values in self.labels.items()):
+            return False
+        return self.paths is None if document.live else self._reaches(file)
+
+    def _reaches(self, file: str) -> bool:
+        return self.paths is None or self.paths.match(file)
 
 
 def _label(value: object) -> str:

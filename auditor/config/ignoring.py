@@ -10,7 +10,7 @@ from typing import Any
 
 from auditor.config.reading import MAX_ENTRIES, Reader, near, quoted
 from auditor.config.shapes import PathPatterns, Schema, one_or_more
-from auditor.document import Path
+from auditor.document import Path, mapping
 from auditor.globs import MAX_LENGTH, Paths, mistake_in_name
 from auditor.ignores import EVERY_RULE, Ignore
 from auditor.rule import Rule
@@ -19,6 +19,10 @@ __all__ = ["Ignores"]
 
 _PATTERNS = {"kind": "Deployment", "namespace": "team-*", "name": "*-canary"}  # with examples
 _KEYS = ("rules", "path", *_PATTERNS, "labels", "reason", "until")
+_REQUIRED = (
+    ("rules", "names no rule", "write `rules: name-of-a-rule`, or a list"),
+    ("reason", "gives no reason", "write `reason: …`: why may this stay?"),
+)
 _PATHS = PathPatterns()
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LONGEST_REASON = 500
@@ -60,11 +64,14 @@ def _entry(reader: Reader, path: Path, value: object) -> Ignore | None:
     given = reader.mapping(path, value, _KEYS)
     if given is None:
         return None
-    named = list(_rules(reader, (*path, "rules"), given.get("rules")))
+    for key, problem, remedy in _REQUIRED:
+        if key not in given and len(given) == len(mapping(value)):  # else it is probably misspelled
+            reader.wrong(path, problem, remedy)
+    named = list(_rules(reader, (*path, "rules"), given["rules"])) if "rules" in given else []
     labels = reader.mapping((*path, "labels"), given["labels"]) if "labels" in given else {}
     entry = Ignore(
         rules=tuple(name for name, _ in named),
-        reason=_reason(reader, path, given.get("reason")),
+        reason=_reason(reader, (*path, "reason"), given["reason"]) if "reason" in given else "",
         until=_day(reader, (*path, "until"), given["until"]) if "until" in given else None,
         paths=_paths(reader, (*path, "path"), given),
         kinds=_patterns(reader, path, given, "kind"),
@@ -81,9 +88,6 @@ def _entry(reader: Reader, path: Path, value: object) -> Ignore | None:
 
 def _rules(reader: Reader, path: Path, value: object) -> Iterator[tuple[str, int]]:
     """The names of rules with their lines."""
-    if value is None:
-        reader.wrong(path, "names no rule", "write `rules: name-of-a-rule`, or a list")
-        return
     for index, name in enumerate(reader.texts(path, value, lambda text: "", "image-tag-floating") or ()):
         where = (*path, index) if isinstance(value, list) else path
         if name != EVERY_RULE and name not in reader.rules:
@@ -93,13 +97,9 @@ def _rules(reader: Reader, path: Path, value: object) -> Iterator[tuple[str, int
 
 
 def _reason(reader: Reader, path: Path, value: object) -> str:
-    where = (*path, "reason")
-    if value is None:
-        reader.wrong(path if reader.line(where) == reader.line(path) else where, "gives no reason", "write `reason: …`: why may this stay?")
-        return ""
-    text = " ".join((reader.text(where, value, "reason: the nodes hold nothing else") or "").split())
+    text = " ".join((reader.text(path, value, "reason: the nodes hold nothing else") or "").split())
     if len(text) > _LONGEST_REASON:
-        reader.wrong(where, f"has {len(text)} characters, more than {_LONGEST_REASON}", "make it shorter")
+        reader.wrong(path, f"has {len(text)} characters, more than {_LONGEST_REASON}", "make it shorter")
     return text
 
 

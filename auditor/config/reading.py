@@ -130,8 +130,9 @@ def quoted(value: object) -> str:
 def near(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """``did you mean …?`` with the nearest of the known words; else ``otherwise``, or all of them."""
     names = list(known)
-    found = difflib.get_close_matches(word.replace("-", "_") if "_" in "".join(names) else word, names, n=2, cutoff=0.6)
-    return f"did you mean {' or '.join(found)}?" if found and len(word) < _LONGEST else otherwise or f"known are {', '.join(names)}"
+    wanted = word[:_LONGEST].replace("-", "_") if "_" in "".join(names) else word[:_LONGEST]
+    found = difflib.get_close_matches(wanted, names, n=2, cutoff=0.6) or [name for name in names if wanted and name.startswith(wanted)][:2]
+    return f"did you mean {' or '.join(found)}?" if found else otherwise or f"known are {', '.join(names)}"
 
 
 def _printable(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from auditor.cli import measured, options
+from auditor.cli.outputs import write
 from auditor.registry import load_rules
 from auditor.report import printable
 
@@ -43,5 +44,5 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     found = options.effective(given, paths)
     shown, file = rows(found, load_rules()), found.file.file if found.file else ""
     texts = {"text": lambda: as_text(shown, file), "json": lambda: as_json(shown, file), "yaml": lambda: as_yaml(shown)}
-    options.write("\n".join(map(printable, texts[given["shape"]]().split("\n"))) + "\n", None)
+    write("\n".join(map(printable, texts[given["shape"]]().split("\n"))) + "\n", None)
     return 0

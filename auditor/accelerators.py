@@ -11,7 +11,17 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["WORDS", "Device", "device", "is_accelerator_class", "is_companion", "is_extended", "nearest_device_key"]
+__all__ = [
+    "KNOWN_DEVICES",
+    "WORDS",
+    "Device",
+    "DeviceTable",
+    "device",
+    "is_accelerator_class",
+    "is_companion",
+    "is_extended",
+    "nearest_device_key",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,32 @@ def device(key: str) -> Device | None:
         if pattern.fullmatch(key):
             return Device(key, vendor, shared, partition, gpu)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTable:
+    """Which resource names count devices: those that are known, and those of the user's own device plugins.
+
+    Attributes:
+        own: the latter. One is taken for a GPU where its name says so.
+    """
+
+    own: frozenset[str] = frozenset()
+
+    def device(self, key: str) -> Device | None:
+        """The device that a resource name counts, or None where it counts something else."""
+        if key in self.own:
+            domain, _, name = key.partition("/")
+            return Device(key, domain, gpu="gpu" in name.lower())
+        return device(key)
+
+    @property
+    def words(self) -> tuple[bytes, ...]:
+        """One of these stands, in UTF-8, in every object that asks for an accelerator."""
+        return (*WORDS, *(key.encode() for key in self.own))
+
+
+KNOWN_DEVICES = DeviceTable()
 
 
 @lru_cache(maxsize=1024)

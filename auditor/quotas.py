@@ -12,7 +12,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Any
 
-from auditor.accelerators import device, is_accelerator_class, is_extended
+from auditor.accelerators import DeviceTable, is_accelerator_class, is_extended
 from auditor.document import Document, Path, Unknown, mapping, sequence
 from auditor.quantity import Quantity
 from auditor.snapshot import Snapshot, same_branch
@@ -155,17 +155,17 @@ def quotas_from_elsewhere(namespace: str, snapshot: Snapshot) -> Iterator[Quota]
         yield Quota.read(quota, "spec", "quota")
 
 
-def device_keys(quota: Quota) -> list[str]:
+def device_keys(quota: Quota, table: DeviceTable) -> list[str]:
     """The keys of a quota that limit accelerators."""
-    return [key for key in quota.hard if _limits_devices(key)]
+    return [key for key in quota.hard if _limits_devices(key, table)]
 
 
-def mentions_devices(quota: Quota) -> bool:
+def mentions_devices(quota: Quota, table: DeviceTable) -> bool:
     """Whether a quota speaks of accelerators, be it with a key that limits nothing."""
-    return any(_limits_devices(key) or device(key.removeprefix("limits.")) for key in quota.hard)
+    return any(_limits_devices(key, table) or table.device(key.removeprefix("limits.")) for key in quota.hard)
 
 
-def _limits_devices(key: str) -> bool:
+def _limits_devices(key: str, table: DeviceTable) -> bool:
     if key.startswith("requests."):
-        return device(key.removeprefix("requests.")) is not None
+        return table.device(key.removeprefix("requests.")) is not None
     return key.endswith(CLAIMED) and is_accelerator_class(key.removesuffix(CLAIMED))

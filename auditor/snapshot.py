@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from auditor.accelerators import WORDS, device, is_accelerator_class
+from auditor.accelerators import KNOWN_DEVICES, Device, DeviceTable, is_accelerator_class
 from auditor.document import Document, Unknown, mapping, sequence
 from auditor.lazy import lazy
 from auditor.listing import Listing
@@ -85,6 +85,7 @@ class Snapshot:
         kustomized_images: by file, the names of the images in it whose tag or digest a kustomization sets.
         listing: what was listed of a live cluster; None for files. What controllers made is then folded into its owner.
         selects: which objects are judged; the others are in view. None for all.
+        device_table: which resource names are devices.
 
     Attributes:
         documents: the objects that stand for themselves, in order.
@@ -101,6 +102,7 @@ class Snapshot:
         kustomized_images: Mapping[str, frozenset[str]] | None = None,
         listing: Listing | None = None,
         selects: Callable[[Document], bool] | None = None,
+        device_table: DeviceTable = KNOWN_DEVICES,
     ) -> None:
         everything = tuple(documents)
         self._folding = fold(everything) if listing else Folding(list(everything))
@@ -113,12 +115,18 @@ class Snapshot:
         self.complete = complete
         self.kubernetes_version = kubernetes_version
         self.kustomized_images = kustomized_images or {}
+        self.device_table = device_table
+        self._words = device_table.words
         self.workloads: tuple[Workload, ...] = tuple(
-            Workload(document, self._leads_to, self.pods_of) for document in self.documents if is_workload(document)
+            Workload(document, self._leads_to, self.pods_of, device_table) for document in self.documents if is_workload(document)
         )
         self.usage: Usage | None = None
         self.rates: Mapping[str, Fraction] = {}
         self._derived: dict[Callable[[Snapshot], Any], Any] = {}
+
+    def device(self, key: str) -> Device | None:
+        """The device that a resource name counts, or None where it counts something else."""
+        return self.device_table.device(key)
 
     def derived(self, derive: Callable[[Snapshot], _Derived]) -> _Derived:
         """What a pure function makes of everything in view, made once: an index for whoever asks about one object after another."""
@@ -210,7 +218,9 @@ class Snapshot:
         """The pods of a live cluster, by namespace and name; none for files."""
         held = held_by_pod(self.by_kind("ResourceClaim", "resource.k8s.io"))
         pods = (
-            live_pod(document, self._folding.root_of(document).ref, held.get((document.ref.namespace, document.ref.name)), raw)
+            live_pod(
+                document, self._folding.root_of(document).ref, held.get((document.ref.namespace, document.ref.name)), raw, self.device_table
+            )
             for document, raw in ((document, document.fresh) for document in self._pods_in_view)
             if isinstance(raw.get("spec"), dict)  # what has none is no pod: an archive may hold anything
         )
@@ -251,7 +261,7 @@ class Snapshot:
         if self.listing is None:
             return ()
         slices, claims = self.by_kind("ResourceSlice", "resource.k8s.io"), self.by_kind("ResourceClaim", "resource.k8s.io")
-        return nodes_of(self.by_kind("Node", ""), self.pods, slices, claims)
+        return nodes_of(self.by_kind("Node", ""), self.pods, slices, claims, self.device_table)
 
     @property
     def sees_all_pods(self) -> bool:
@@ -485,7 +495,7 @@ class Snapshot:
 
     def _asks_for_accelerator(self, workload: Workload) -> bool:
         blob = workload.document.blob
-        if not any(word in blob for word in WORDS) or not _mentions_accelerator(workload.document.raw):
+        if not any(word in blob for word in self._words) or not _mentions_accelerator(workload.document.raw, self.device_table):
             return False
         in_use = "templates" in workload.__dict__
         asks = workload.accelerated or any(map(self.claims_accelerator, workload.templates))
@@ -498,16 +508,16 @@ class Snapshot:
         return (workload for workload in self.workloads if workload.is_role(*roles))
 
 
-def _mentions_accelerator(node: Any) -> bool:
+def _mentions_accelerator(node: Any, table: DeviceTable) -> bool:
     """Whether a key at some depth is a device, or speaks of a GPU or of claims as operators' own fields and annotations do."""
     if isinstance(node, dict):
         for key, child in node.items():
-            if isinstance(key, str) and (device(key) is not None if "/" in key else "gpu" in key or key == "resourceClaims"):
+            if isinstance(key, str) and (table.device(key) is not None if "/" in key else "gpu" in key or key == "resourceClaims"):
                 return True
-            if isinstance(child, dict | list) and _mentions_accelerator(child):
+            if isinstance(child, dict | list) and _mentions_accelerator(child, table):
                 return True
         return False
-    return any(_mentions_accelerator(child) for child in node if isinstance(child, dict | list))
+    return any(_mentions_accelerator(child, table) for child in node if isinstance(child, dict | list))
 
 
 def _device_classes(request: Mapping[str, object]) -> Iterator[str]:

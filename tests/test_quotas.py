@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from auditor.accelerators import KNOWN_DEVICES
 from auditor.document import Document, Unknown
 from auditor.quotas import Quota, device_keys, mentions_devices, quotas_beside, quotas_from_elsewhere
 from auditor.snapshot import Snapshot
@@ -98,9 +99,9 @@ def test_amounts_and_devices() -> None:
     found = Quota.read(snapshot.documents[0], "spec")
     assert found.hard["cpu"] == Fraction(1, 2)
     assert isinstance(found.hard["memory"], Unknown)
-    assert device_keys(found) == ["requests.nvidia.com/gpu", "gpu.nvidia.com.deviceclass.resource.k8s.io/devices"]
+    assert device_keys(found, snapshot.device_table) == ["requests.nvidia.com/gpu", "gpu.nvidia.com.deviceclass.resource.k8s.io/devices"]
     ignored = Quota.read(view(quota(hard="{limits.nvidia.com/gpu: 1}")).documents[0], "spec")
-    assert (device_keys(ignored), mentions_devices(ignored)) == ([], True)
+    assert (device_keys(ignored, KNOWN_DEVICES), mentions_devices(ignored, KNOWN_DEVICES)) == ([], True)
 
 
 def test_quota_of_a_profile() -> None:

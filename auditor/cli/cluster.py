@@ -107,6 +107,7 @@ def seen(found: Live, settings: Settings, namespace: str = "", selector: Selecto
         documents,
         complete=settings.complete,
         kubernetes_version=settings.kubernetes_version,
+        device_table=settings.device_table,
         listing=listing,
         selects=_choice(namespace, selector),
     )

@@ -37,7 +37,12 @@ def command(**given: Any) -> int:
     settings = configured.settle(given, Flags(configured.given_values(given, "owner_labels"))).settings
     with without_collector():
         (documents, listing), recorded = live.listed(given)
-        snapshot = Snapshot(documents, listing=listing, kubernetes_version=listing.version or DEFAULT_KUBERNETES_VERSION)
+        snapshot = Snapshot(
+            documents,
+            listing=listing,
+            kubernetes_version=listing.version or DEFAULT_KUBERNETES_VERSION,
+            device_table=settings.device_table,
+        )
         known = measured.facts(snapshot, given, settings.owner_labels)
         found = measured.costs(known, measured.usage(known, given, recorded), given)
     report = Report(

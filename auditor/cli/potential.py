@@ -46,7 +46,12 @@ def estimator(paths: tuple[str, ...], settings: Settings, given: dict[str, Any])
         if repo is None:
             return now
         reading = read_revision(repo, commit, paths, jobs=settings.jobs, exclude=settings.exclude)
-        before = Snapshot(reading.documents, complete=settings.complete, kubernetes_version=settings.kubernetes_version)
+        before = Snapshot(
+            reading.documents,
+            complete=settings.complete,
+            kubernetes_version=settings.kubernetes_version,
+            device_table=settings.device_table,
+        )
         then = estimate(before, prices, settings.today, region, currency, owners)
         return now.compared(_change(then, now, base, commit, reading))
 

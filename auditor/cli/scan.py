@@ -92,6 +92,7 @@ def scan(
             reading.documents,
             complete=settings.complete,
             kubernetes_version=settings.kubernetes_version,
+            device_table=settings.device_table,
             kustomized_images=reading.kustomized_images,
         )
         report = judging.judged(snapshot, settings, reading)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditor.accelerators import KNOWN_DEVICES, DeviceTable
 from auditor.finding import Confidence, Severity
 from auditor.globs import Paths
 from auditor.ignores import Ignore
@@ -39,7 +40,7 @@ class Settings:
         ignores: findings that the configuration silences.
         exclude: files that are not read; None for none.
         owner_labels: labels that name owners, the best first; empty for the usual ones.
-        resources: names of resources that are accelerators, beside those that are known.
+        device_table: which resource names are accelerators.
         whole_tree: everything in the folder of the configuration's file is in view.
         today: decides which suppressions have expired.
         jobs: how many processes at most; 0 for as many as there are cores.
@@ -60,7 +61,7 @@ class Settings:
     ignores: tuple[Ignore, ...] = ()
     exclude: Paths | None = None
     owner_labels: tuple[str, ...] = ()
-    resources: tuple[str, ...] = ()
+    device_table: DeviceTable = KNOWN_DEVICES
     whole_tree: bool = False
     today: datetime.date = field(default_factory=datetime.date.today)
     jobs: int = 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from auditor.accelerators import KNOWN_DEVICES, DeviceTable
 from auditor.config import Settings
 from auditor.finding import Confidence, Severity
 from auditor.rule import Profile
@@ -86,6 +87,7 @@ def effective(flags: Flags, file: ConfigFile | None, paths: Iterable[str] = ()) 
         options=_options(said, rules, flags),
         ignores=said.get("ignore", ()),
         whole_tree=file is not None and any(_holds(path, file.root) for path in paths),
+        device_table=DeviceTable(frozenset(said["resources"])) if "resources" in said else KNOWN_DEVICES,
         **plain,
     )
     return Effective(settings, flags, file)
@@ -101,7 +103,6 @@ _CONVERTED: dict[str, Any] = {
     "kubernetes_version": tuple,
     "exclude": lambda paths: paths,
     "owner_labels": tuple,
-    "resources": tuple,
 }
 
 

@@ -83,7 +83,7 @@ def asked_by(template: PodTemplate, snapshot: Snapshot) -> Iterator[Asked]:
 
 def _share_of_unit(key: str, found: list[tuple[Container, AcceleratorRequest]]) -> Fraction | None:
     """Devices behind one unit of a resource, by its name and by what goes along with it; None where they do not tell."""
-    known = device(key)
+    known = found[0][1].device if found else device(key)
     shares = {_share_of_container(container, key) for container, _ in found if key in _COMPANIONS} - {Fraction(1)}
     if shares:  # where containers of one pod have different shares, the largest
         return None if None in shares else max(share for share in shares if share is not None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Unpack
 
-from auditor.accelerators import device
+from auditor.accelerators import KNOWN_DEVICES, DeviceTable
 from auditor.document import Document, Path, mapping, parse_path, sequence
 from auditor.errors import QuantityError
 from auditor.finding import Fault, FaultDetails
@@ -110,11 +110,14 @@ class Node:
         offers: what DRA drivers offer on it.
     """
 
-    def __init__(self, document: Document, pods: Iterable[LivePod], offers: Iterable[Offer] = ()) -> None:
+    def __init__(
+        self, document: Document, pods: Iterable[LivePod], offers: Iterable[Offer] = (), device_table: DeviceTable = KNOWN_DEVICES
+    ) -> None:
         self.document = document
         self.name = document.ref.name
         self.pods = tuple(pods)
         self.offers = tuple(offers)
+        self._device_table = device_table
         raw = document.raw
         metadata, spec, status = (mapping(raw.get(field)) for field in ("metadata", "spec", "status"))
         self.labels: Mapping[str, str] = {key: value for key, value in mapping(metadata.get("labels")).items() if isinstance(value, str)}
@@ -196,7 +199,8 @@ class Node:
         if self.cores_of_a_chip:
             taken[_CHIPS] = taken.get(_CHIPS, 0) + taken.get(_CHIPS_BEFORE, 0) + math.ceil(taken.get(_CORES, 0) / self.cores_of_a_chip)
         aliases = (_CHIPS_BEFORE, _CORES) if self.cores_of_a_chip else ()
-        keys = sorted(key for key in {*self.capacity, *self.allocatable} if device(key) is not None and key not in aliases)
+        known = self._device_table.device
+        keys = sorted(key for key in {*self.capacity, *self.allocatable} if known(key) is not None and key not in aliases)
         found = [Devices(key, self._whole(self.capacity, key), self._whole(self.allocatable, key), taken.get(key, 0)) for key in keys]
         found = [one for one in found if one.capacity or one.allocated]
         return (*found, *(Devices(offer.driver, offer.devices, offer.usable, offer.taken) for offer in self.offers))
@@ -286,7 +290,11 @@ def _amounts(value: object) -> dict[str, Fraction]:
 
 
 def nodes_of(
-    documents: Iterable[Document], pods: Iterable[LivePod], slices: Iterable[Document], claims: Iterable[Document]
+    documents: Iterable[Document],
+    pods: Iterable[LivePod],
+    slices: Iterable[Document],
+    claims: Iterable[Document],
+    device_table: DeviceTable = KNOWN_DEVICES,
 ) -> tuple[Node, ...]:
     """The nodes by name, with the pods that are bound to them.
 
@@ -295,6 +303,7 @@ def nodes_of(
         pods: all pods in view.
         slices: ResourceSlices, which say what DRA drivers offer on a node.
         claims: ResourceClaims, whose allocations say what is taken of it.
+        device_table: which resource names are devices.
     """
     placed: dict[str, list[LivePod]] = {}
     for pod in pods:
@@ -302,4 +311,5 @@ def nodes_of(
             placed.setdefault(pod.node, []).append(pod)
     offered = offers(slices, claims)
     ordered = sorted(documents, key=lambda document: document.ref.name)
-    return tuple(Node(document, placed.get(document.ref.name, ()), offered.get(document.ref.name, ())) for document in ordered)
+    names = ((document, document.ref.name) for document in ordered)
+    return tuple(Node(document, placed.get(name, ()), offered.get(name, ()), device_table) for document, name in names)

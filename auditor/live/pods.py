@@ -9,10 +9,12 @@ import datetime
 import marshal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from auditor.accelerators import KNOWN_DEVICES, DeviceTable
 from auditor.document import Document, ObjectRef, mapping, sequence
 from auditor.workload import PodTemplate, Workload
 
@@ -93,6 +95,7 @@ class LivePod:
     containers: tuple[ContainerStatus, ...]
     claimed: Mapping[str, int]
     _asked: _Asked
+    _device_table: DeviceTable = field_of(default=KNOWN_DEVICES, repr=False, compare=False)
 
     @property
     def ref(self) -> ObjectRef:
@@ -137,7 +140,7 @@ class LivePod:
 
     def template(self) -> PodTemplate:
         """The pod as rules see pods. It is derived anew each time: thousands of pods are in view."""
-        return Workload(self.document).derive()[0]
+        return Workload(self.document, device_table=self._device_table).derive()[0]
 
     def requests(self) -> Mapping[str, Fraction]:
         """What it requests of each resource, as the scheduler counts it."""
@@ -160,9 +163,19 @@ class LivePod:
 
 
 def live_pod(
-    document: Document, root: ObjectRef, claimed: Mapping[str, int] | None = None, raw: Mapping[str, Any] | None = None
+    document: Document,
+    root: ObjectRef,
+    claimed: Mapping[str, int] | None = None,
+    raw: Mapping[str, Any] | None = None,
+    device_table: DeviceTable = KNOWN_DEVICES,
 ) -> LivePod:
-    """What is kept of a pod; for the arguments see `LivePod`; ``raw`` is what the document holds, if it is decoded already."""
+    """What is kept of a pod.
+
+    Args:
+        document, root, claimed: see `LivePod`.
+        raw: what the document holds, if it is decoded already.
+        device_table: which resource names are devices.
+    """
     raw = document.fresh if raw is None else raw
     metadata, spec, status = mapping(raw.get("metadata")), mapping(raw.get("spec")), mapping(raw.get("status"))
     several = [mapping(one) for one in sequence(status.get("conditions"))]
@@ -186,7 +199,8 @@ def live_pod(
         priority=priority if isinstance(priority, int) else None,
         containers=tuple(_statuses(status)),
         claimed=claimed or {},
-        _asked=_asked(_what_asks(spec)),
+        _asked=_asked(_what_asks(spec), device_table),
+        _device_table=device_table,
     )
 
 
@@ -205,10 +219,10 @@ def _what_asks(spec: Mapping[str, Any]) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _asked(what_asks: bytes) -> _Asked:
+def _asked(what_asks: bytes, device_table: DeviceTable) -> _Asked:
     """What follows from that. Controllers make thousands of pods that ask for the same, of which this derives one."""
     raw = {"apiVersion": "v1", "kind": "Pod", "spec": marshal.loads(what_asks)}
-    workload = Workload(Document(ObjectRef("", "v1", "Pod", "", ""), raw, file=""))
+    workload = Workload(Document(ObjectRef("", "v1", "Pod", "", ""), raw, file=""), device_table=device_table)
     if not workload.templates:
         return _Asked({}, {}, (), frozenset())
     template = workload.templates[0]

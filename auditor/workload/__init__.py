@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
+from auditor.accelerators import KNOWN_DEVICES, DeviceTable
 from auditor.document import Document, ObjectRef, Path, mapping, parse_path, sequence
 from auditor.finding import Confidence, Fault, FaultDetails
 from auditor.kinds import Inject, Kind, Match, PodCount, Role, Template, find, matches, pod_count, pods_in
@@ -63,6 +64,7 @@ class Workload:
         ref: who it is.
         kind: its row in the table of kinds; None where it was found by its shape.
         served: something leads traffic to its pods (a Service, an autoscaler).
+        device_table: which resource names are devices.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class Workload:
         document: Document,
         served: Callable[[Workload], bool] | None = None,
         pods: Callable[[Workload], tuple[LivePod, ...]] | None = None,
+        device_table: DeviceTable = KNOWN_DEVICES,
     ) -> None:
         self.document = document
         self.ref: ObjectRef = document.ref
         self.kind: Kind | None = find(self.ref.group, self.ref.kind)
         self._served = served
         self._pods = pods
+        self.device_table = device_table
 
     def __repr__(self) -> str:
         return f"<Workload {self.ref}>"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from auditor.accelerators import Device, device
+from auditor.accelerators import Device
 from auditor.document import Unknown, mapping, sequence
 from auditor.kinds import PLAIN, Spelling, value_at
 from auditor.lazy import lazy
 from auditor.quantity import Quantity
 from auditor.workload.values import amount
+
+if TYPE_CHECKING:
+    from auditor.workload.template import PodTemplate
 
 __all__ = ["AcceleratorRequest", "Requests"]
 
@@ -50,9 +53,11 @@ class Requests:
 
     Attributes:
         raw: the container's mapping as written.
+        template: the pod it belongs to.
     """
 
     raw: Mapping[str, Any]
+    template: PodTemplate
     _spelling: Spelling
 
     @lazy
@@ -133,8 +138,9 @@ class Requests:
         if self._gpus:
             keys.add(self._gpus[0])
         found = []
+        table = self.template.workload.device_table
         for key in sorted(keys):
-            known = device(key)
+            known = table.device(key)
             if known is not None:
                 found.append(AcceleratorRequest.of(key, known, self.request(key), self.limit(key)))
         return tuple(found)

@@ -124,7 +124,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.accelerators import device
 from auditor.document import Document
 from auditor.live.provisioning import NodePool, node_pool
 from auditor.live.scheduling import needs_of
@@ -147,7 +146,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
     limits = spec.get("limits")
     if document.ref.group != "karpenter.sh" or spec.get("replicas") is not None or not isinstance(limits, dict | None):
         return
-    if any(key in OF_EVERY_NODE or device(str(key)) is not None for key in mapping(limits)):
+    if any(key in OF_EVERY_NODE or snapshot.device(str(key)) is not None for key in mapping(limits)):
         return
     pool = node_pool(document)
     asked = pool.asks_for_devices

@@ -134,6 +134,7 @@ def check(template: PodTemplate, snapshot: Snapshot, options: Options) -> Iterat
     known: Collection[str] = NATIVE
     if options["known_keys"]:
         known = NATIVE | {key.strip() for key in options["known_keys"].split(",")}
+    known = {*known, *snapshot.device_table.own}
     for container in template.containers:
         for section, key in _once({section: container.resource_keys(section) for section in SECTIONS}, known):
             if device(key) is None:

@@ -195,7 +195,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from auditor.accelerators import device, is_companion
+from auditor.accelerators import is_companion
 from auditor.document import Document
 from auditor.quantity import format_bytes
 from auditor.queues import KUEUE, ClusterQueue, QueueName, cluster_queue_of, kueue_settings, local_queue, queue_names
@@ -268,7 +268,12 @@ def _uncovered(workload: Workload, queue: ClusterQueue, snapshot: Snapshot) -> I
             given = key in queue.covered or key in mapped or (is_companion(key) and not settings)  # those are usually transformed
             if asked and not given and key not in seen and not (excluded and key.startswith(excluded)):
                 seen.add(key)
-                yield _not_covered(template, key, queue, certain=bool(settings) or key in ("cpu", "memory") or device(key) is not None)
+                yield _not_covered(
+                    template,
+                    key,
+                    queue,
+                    certain=bool(settings) or key in ("cpu", "memory") or snapshot.device(key) is not None,
+                )
 
 
 def _not_covered(template: PodTemplate, key: str, queue: ClusterQueue, *, certain: bool) -> Fault:

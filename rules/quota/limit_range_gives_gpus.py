@@ -67,10 +67,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from auditor.accelerators import device
 from auditor.document import Document
 from auditor.quantity import Quantity
 from auditor.rule import COST, RECOMMENDED, Fault, Severity, mapping, rule, sequence
+from auditor.snapshot import Snapshot
 from auditor.workload.values import amount
 
 # Where the limit of a container that sets none comes from, and where its request does; the first that holds the key decides.
@@ -85,14 +85,14 @@ _REQUEST = ("defaultRequest", "default", "max", "min")
     profiles={RECOMMENDED, COST},
     kinds={"LimitRange"},
 )
-def check(document: Document) -> Iterator[Fault]:
+def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
     if document.ref.group:
         return
     for index, entry in enumerate(sequence(mapping(document.raw.get("spec")).get("limits"))):
         item = mapping(entry)
         if item.get("type") != "Container":
             continue
-        keys = dict.fromkeys(key for field in _REQUEST for key in mapping(item.get(field)) if device(key))
+        keys = dict.fromkeys(key for field in _REQUEST for key in mapping(item.get(field)) if snapshot.device(key))
         for key in keys:
             limit, request = _given(item, key, _LIMIT), _given(item, key, _REQUEST)
             if limit is not None:

@@ -273,9 +273,14 @@ def _of_team(document: Document, snapshot: Snapshot) -> Iterator[Result]:
     if is_system_namespace(name) or not any(_TEAM.fullmatch(key) for key in labels):
         return
     quotas = snapshot.by_kind("ResourceQuota", "") if snapshot.complete else snapshot.beside(document, "ResourceQuota", "")
-    others = [key for quota in quotas if quota.ref.namespace not in ("", name) for key in device_keys(Quota.read(quota, "spec"))]
+    others = [
+        key
+        for quota in quotas
+        if quota.ref.namespace not in ("", name)
+        for key in device_keys(Quota.read(quota, "spec"), snapshot.device_table)
+    ]
     own = (Quota.read(quota, "spec") for quota in snapshot.by_kind("ResourceQuota", "") if quota.ref.namespace == name)
-    if not others or any(map(mentions_devices, own)) or any(map(mentions_devices, quotas_from_elsewhere(name, snapshot))):
+    if not others or any(mentions_devices(quota, snapshot.device_table) for quota in (*own, *quotas_from_elsewhere(name, snapshot))):
         return
     members = (workload for workload in snapshot.accelerated_workloads if workload.ref.namespace == name)
     if not any(_used(workload, snapshot) for workload in members):  # else it is judged by what it uses
@@ -306,7 +311,8 @@ def _used(workload: Workload, snapshot: Snapshot) -> list[str]:
 
 def _limited(name: str, document: Document, snapshot: Snapshot) -> bool:
     """Whether a quota speaks of accelerators; whether it names the right ones, and rightly, is for other rules."""
-    return any(map(mentions_devices, (*quotas_beside(document, snapshot), *quotas_from_elsewhere(name, snapshot))))
+    quotas = (*quotas_beside(document, snapshot), *quotas_from_elsewhere(name, snapshot))
+    return any(mentions_devices(quota, snapshot.device_table) for quota in quotas)
 
 
 # -- queues -------------------------------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.accelerators import device, is_accelerator_class
+from auditor.accelerators import is_accelerator_class
 from auditor.document import Document
 from auditor.quantity import Quantity
 from auditor.quotas import CLAIMED, Quota, device_keys, quotas_beside, quotas_from_elsewhere
@@ -122,18 +122,18 @@ _ANY_CLASS = f"<class>{CLAIMED}"
 )
 def check(namespace: Namespace, snapshot: Snapshot) -> Iterator[Result]:
     own = (Quota.read(document, "spec") for document in namespace.documents if _is_quota(document))
-    quota = next((one for one in own if device_keys(one)), None)
+    quota = next((one for one in own if device_keys(one, snapshot.device_table)), None)
     if quota is None or namespace.system:
         return
     quotas = [*quotas_beside(quota.document, snapshot), *quotas_from_elsewhere(namespace.name, snapshot)]
-    limited = {key for one in quotas for key in device_keys(one)}
+    limited = {key for one in quotas for key in device_keys(one, snapshot.device_table)}
     free: dict[str, str] = {}
     for key, where in (*_used(namespace, snapshot), *_offered(quota.document, snapshot, limited)):
         claimed = key == _ANY_CLASS and any(other.endswith(CLAIMED) for other in limited)
         if key not in limited and not claimed:
             free.setdefault(key, where)
     if free:
-        yield _fault(quota, free)
+        yield _fault(quota, device_keys(quota, snapshot.device_table)[0], free)
     elif not snapshot.by_kind("Node", ""):
         yield skip("the accelerators that the nodes offer")
 
@@ -158,7 +158,7 @@ def _offered(quota: Document, snapshot: Snapshot, limited: set[str]) -> Iterator
     for node in snapshot.by_kind("Node", ""):
         for key, written in mapping(mapping(node.raw.get("status")).get("allocatable")).items():
             number = amount(written)
-            if device(key) and isinstance(number, Quantity) and number > 0 and _in_reach(quota, node, snapshot):
+            if snapshot.device(key) and isinstance(number, Quantity) and number > 0 and _in_reach(quota, node, snapshot):
                 yield f"requests.{key}", f"offered by node {node.ref.name}"
     for one in snapshot.by_kind("DeviceClass", "resource.k8s.io"):
         extended = mapping(one.raw.get("spec")).get("extendedResourceName")  # counted under that name as well
@@ -171,13 +171,13 @@ def _in_reach(quota: Document, other: Document, snapshot: Snapshot) -> bool:
     return snapshot.complete or same_branch(quota, other)
 
 
-def _fault(quota: Quota, free: dict[str, str]) -> Fault:
-    names = [f"{key.removeprefix('requests.').removesuffix(CLAIMED)} ({where})" for key, where in free.items()]
+def _fault(quota: Quota, key: str, free: dict[str, str]) -> Fault:
+    names = [f"{one.removeprefix('requests.').removesuffix(CLAIMED)} ({where})" for one, where in free.items()]
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-    keys = ", ".join(f"`{key}`" for key in list(free)[:_SHOWN])
+    missing = ", ".join(f"`{one}`" for one in list(free)[:_SHOWN])
     return Fault(
         quota.document,
         quota.path,
-        f"limits {device_keys(quota)[0].removeprefix('requests.')} and leaves free {shown}, of which the namespace can take all there are",
-        remediation=f"add {keys} to the quota, 0 where the namespace shall have none",
+        f"limits {key.removeprefix('requests.')} and leaves free {shown}, of which the namespace can take all there are",
+        remediation=f"add {missing} to the quota, 0 where the namespace shall have none",
     )

@@ -80,7 +80,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from auditor.accelerators import device, is_companion, is_extended
+from auditor.accelerators import is_companion, is_extended
 from auditor.document import Document
 from auditor.rule import RECOMMENDED, Confidence, Fault, Severity, is_placeholder, mapping, rule
 from auditor.snapshot import Snapshot
@@ -125,7 +125,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
             f"the quota on {key} is accepted and never counted; {effect}",
             remediation=f"remove `{key}`" if beside else f"rename `{key}` to `{right}`",
             severity=Severity.LOW if beside else Severity.HIGH,
-            confidence=Confidence.HIGH if device(resource) else Confidence.MEDIUM,
+            confidence=Confidence.HIGH if snapshot.device(resource) else Confidence.MEDIUM,
         )
 
 

@@ -175,7 +175,9 @@ def _nobody_has(found: Unplaceable, snapshot: Snapshot) -> tuple[str, str, str] 
         if elsewhere:
             return key, f"{asked}, which none of the nodes it chooses by label has", f"choose a node that has it, such as {elsewhere[0]}"
         vendor = key.partition("/")[0]
-        similar = sorted({one for node in snapshot.nodes for one in node.allocatable if one.startswith(f"{vendor}/") and device(one)})
+        similar = sorted(
+            {one for node in snapshot.nodes for one in node.allocatable if one.startswith(f"{vendor}/") and snapshot.device(one)}
+        )
         instead = f"request what the nodes advertise ({', '.join(similar)})" if similar else "add nodes with it, or their device plugin"
         return key, f"{asked}, which no node advertises", instead
     return None

@@ -10,9 +10,14 @@ import jsonschema
 import pytest
 import yaml
 
+from auditor.accelerators import DeviceTable
 from auditor.config.keys import KEYS
 from auditor.config.schema import schema
+from auditor.document import Document
+from auditor.live import Node
+from auditor.quotas import Quota, device_keys
 from auditor.registry import load_rules
+from auditor.source.text import read_text
 from tests.config.writing import TAG, places, pod, run, scanned, written
 
 EVERYTHING = f"""\
@@ -204,3 +209,30 @@ def test_owner_labels_are_those_of_the_rule_and_of_costs(here: Path, capsys: pyt
     assert scanned(capsys, *rule, ".")["potential"]["lines"][0]["team"] == "vision"
     (here / "mlaudit.yaml").write_text("owner_labels: cell\n")
     assert [finding["rule"] for finding in scanned(capsys, *rule, ".")["findings"]] == ["owner-label-missing"]
+
+
+def test_own_resources_are_accelerators(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asks = pod().replace("    image", "    resources: {requests: {example.com/npu: 2}, limits: {example.com/npu: 1}}\n    image")
+    (here / "a.yaml").write_text(asks)
+    differs = ("--rule", "owner-label-missing", "--rule", "gpu-key-unknown", "--option", "owner-label-missing.keys=nobody")
+    report = scanned(capsys, *differs, "--complete", ".")
+    assert (report["findings"], report["summary"]["gpus_requested"]) == ([], 0)
+    (here / "mlaudit.yaml").write_text("resources: example.com/npu\n")
+    report = scanned(capsys, *differs, "--complete", ".")
+    assert [finding["rule"] for finding in report["findings"]] == ["owner-label-missing"]
+    assert "holds 1 example.com/npu" in report["findings"][0]["message"]
+    assert (report["summary"]["gpus_requested"], report["summary"]["accelerated_workloads"]) == (1, 1)
+    potential = scanned(capsys, "--rule", "gpu-key-unknown", "--cost", ".")["potential"]
+    assert [part["device"] for part in potential["lines"][0]["parts"]] == ["example.com/npu"]
+
+
+def test_own_resources_are_devices_of_quotas_and_nodes() -> None:
+    table = DeviceTable(frozenset({"example.com/npu"}))
+    text = (
+        "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q}\nspec: {hard: {requests.example.com/npu: 4, requests.cpu: 1}}\n---\n"
+        "apiVersion: v1\nkind: Node\nmetadata: {name: n}\nstatus: {capacity: {example.com/npu: 8}, allocatable: {example.com/npu: 7}}\n"
+    )
+    quota, node = (item for item in read_text(text, "a.yaml") if isinstance(item, Document))
+    assert device_keys(Quota.read(quota, "spec"), table) == ["requests.example.com/npu"]
+    assert [(one.key, one.capacity, one.allocatable) for one in Node(node, (), (), table).devices] == [("example.com/npu", 8, 7)]
+    assert Node(node, ()).devices == ()

@@ -60,7 +60,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         if version and context.get_parameter_source("kubernetes_version") is click.core.ParameterSource.DEFAULT:
             settings = dataclasses.replace(settings, kubernetes_version=version)
         if given["nodes"]:
-            return print_nodes(found, given)
+            return print_nodes(found, given, settings.device_table)
         snapshot = seen(found, settings, given["namespace"], selector)
         costs = _measured(snapshot, given, recorded, settings.owner_labels)
         report = judge_live(snapshot, found, settings, allow_partial=given["allow_partial"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import tabulate
 
+from auditor.accelerators import DeviceTable
 from auditor.cli import options
 from auditor.cli.outputs import Output, write_all
 from auditor.document import ObjectRef
@@ -29,10 +30,10 @@ _PIECE = re.compile(r"[^ /-]+[ /-]*|[ /-]+")
 _HOLDERS = 4  # so many are named for each node without --verbose
 
 
-def print_nodes(found: Live, given: dict[str, Any]) -> int:
+def print_nodes(found: Live, given: dict[str, Any], device_table: DeviceTable) -> int:
     """Print the nodes of a cluster, and return the exit code: 3 where nodes or pods could not be listed."""
     documents, listing = found
-    snapshot = Snapshot(documents, listing=listing)
+    snapshot = Snapshot(documents, listing=listing, device_table=device_table)
 
     def render(one: Output) -> str:
         if one.format == "json":

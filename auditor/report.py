@@ -157,6 +157,7 @@ class Report:
         profile: the profile that was asked for.
         kubernetes_version: the version that the rules assumed.
         rules: how many rules were asked.
+        configuration: the file that said how, as its name is shown; empty where there was none.
         catalogue: the rules that findings, suppressed findings and failures name, sorted by name.
         cluster: the live cluster, or None for files. The numbers of files in `summary` are then 0.
         costs: what the cluster's accelerators cost; None where that was not asked.
@@ -175,6 +176,7 @@ class Report:
     kubernetes_version: str
     rules: int
     catalogue: tuple[RuleInfo, ...] = ()
+    configuration: str = ""
     cluster: Cluster | None = None
     costs: Costs | None = None
     potential: Potential | None = None

@@ -42,6 +42,7 @@ def fields(report: Report) -> dict[str, Any]:
             "profile": report.profile,
             "kubernetes_version": report.kubernetes_version,
             "rules": report.rules,
+            **({"configuration": report.configuration} if report.configuration else {}),
         },
         "findings": [_finding(finding) for finding in report.findings],
         "suppressed": [

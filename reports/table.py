@@ -208,7 +208,9 @@ class _Findings(Writer):
             where = f"{scope} of {cluster.listing.server}, {cluster.pods} pods on {cluster.nodes} nodes"
         yield from self.wrapped(f"{summary.objects} objects in {where}, {summary.workloads} workloads, {gpus}", 2, "")
         if judged:
-            yield from self.wrapped(f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}", 2, "")
+            said = f", {report.configuration}" if report.configuration else ""
+            asked = f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}{said}"
+            yield from self.wrapped(asked, 2, "")
 
 
 def _aligned(amounts: list[str]) -> list[str]:

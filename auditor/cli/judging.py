@@ -44,6 +44,7 @@ def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cl
         profile=str(settings.profile),
         kubernetes_version=".".join(map(str, settings.kubernetes_version)),
         rules=len(rules),
+        configuration=settings.file,
         catalogue=_catalogue({**known, **{rule.name: rule for rule in rules}}, outcome),
         cluster=cluster,
     )

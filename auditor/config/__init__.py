@@ -41,6 +41,8 @@ class Settings:
         exclude: files that are not read; None for none.
         owner_labels: labels that name owners, the best first; empty for the usual ones.
         device_table: which resource names are accelerators.
+        file: the configuration, as its name is shown; empty where none was read.
+        rule_dirs: folders with rules of the user's own, absolute.
         whole_tree: everything in the folder of the configuration's file is in view.
         today: decides which suppressions have expired.
         jobs: how many processes at most; 0 for as many as there are cores.
@@ -62,6 +64,8 @@ class Settings:
     exclude: Paths | None = None
     owner_labels: tuple[str, ...] = ()
     device_table: DeviceTable = KNOWN_DEVICES
+    file: str = ""
+    rule_dirs: tuple[str, ...] = ()
     whole_tree: bool = False
     today: datetime.date = field(default_factory=datetime.date.today)
     jobs: int = 0

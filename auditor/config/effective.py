@@ -86,6 +86,7 @@ def effective(flags: Flags, file: ConfigFile | None, paths: Iterable[str] = ()) 
         severities={name: Severity[setting.severity.upper()] for name, setting in rules.items() if setting.severity},
         options=_options(said, rules, flags),
         ignores=said.get("ignore", ()),
+        file=file.file if file else "",
         whole_tree=file is not None and any(_holds(path, file.root) for path in paths),
         device_table=DeviceTable(frozenset(said["resources"])) if "resources" in said else KNOWN_DEVICES,
         **plain,
@@ -103,6 +104,7 @@ _CONVERTED: dict[str, Any] = {
     "kubernetes_version": tuple,
     "exclude": lambda paths: paths,
     "owner_labels": tuple,
+    "rule_dirs": tuple,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 
 import jsonschema
@@ -17,6 +18,7 @@ from auditor.source.text import read_text
 from tests.cli.test_scan import SCHEMA
 from tests.config.writing import TAG, places, pod, run, scanned, written
 
+RECORDED = Path(__file__).resolve().parents[2] / "fixtures" / "cluster.tar.gz"
 ABOUT = ("--rule", TAG, "--rule", "suppression-unused", "--rule", "suppression-expired")
 
 
@@ -57,6 +59,7 @@ def test_all_conditions_must_hold(here: Path, capsys: pytest.CaptureFixture[str]
     report = scanned(capsys, "--rule", TAG, ".")
     assert len(report["findings"]) == (not matches)
     assert [(entry["how"], entry["reason"]) for entry in report["suppressed"]] == [("config", "known")] * matches
+    assert report["tool"]["configuration"] == "mlaudit.yaml"
     jsonschema.validate(report, SCHEMA)
 
 
@@ -157,7 +160,7 @@ def test_many_objects_in_several_processes(here: Path, capsys: pytest.CaptureFix
     assert len(report["findings"]) == 289
 
 
-@pytest.mark.parametrize("name", ["table", "json", "yaml", "html"])
+@pytest.mark.parametrize("name", ["table", "json", "yaml", "html", "markdown"])
 def test_formats_show_the_reason(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (here / "a.yaml").write_text(pod())
     config(here, f"{{rules: {TAG}, kind: Pod, reason: known since spring, until: 2099-01-31}}")
@@ -165,3 +168,22 @@ def test_formats_show_the_reason(here: Path, capsys: pytest.CaptureFixture[str],
     out = capsys.readouterr().out
     assert "known since spring" in out
     assert "2099" in out
+
+
+def test_a_live_cluster_is_judged_by_the_file_of_the_current_directory(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Entries with a path are for files; a Namespace counts as living in itself."""
+    config(
+        here,
+        "{rules: [requests-missing, namespace-without-gpu-quota], namespace: research, reason: a sandbox}",
+        "{rules: requests-missing, path: '**', reason: files only}",
+    )
+    command = ("cluster", "--snapshot", str(RECORDED), "-f", "json", "--exit-zero")
+    assert run(*command, "--no-config") == 0
+    before = json.loads(capsys.readouterr().out)["findings"]
+    assert run(*command) == 0
+    report = json.loads(capsys.readouterr().out)
+    silenced = [(entry["rule"], entry["object"]["namespace"], entry["object"]["name"]) for entry in report["suppressed"]]
+    assert [rule for rule, namespace, name in silenced].count("requests-missing") == 3
+    assert ("namespace-without-gpu-quota", "", "research") in silenced
+    assert all("research" in (namespace, name) for _, namespace, name in silenced)
+    assert len(report["findings"]) == len(before) - len(silenced)

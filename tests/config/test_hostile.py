@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from auditor.config.keys import KEYS
 from auditor.errors import ConfigError
 from auditor.globs import MAX_LENGTH, Paths, any_matches, mistake_in_name, mistake_in_path
 from tests.config.writing import TAG, pod, run, scanned, written
@@ -148,3 +153,20 @@ def test_dates_far_away(here: Path) -> None:
 def test_patterns_that_cannot_be_meant(pattern: str) -> None:
     assert mistake_in_name(pattern)
     assert mistake_in_path(pattern)
+
+
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20))
+OTHERS = ["path", "kind", "labels", "reason", "until", TAG, "enabled", "severity", "options", "high", "*", "a/**", "[", "2027-01-31"]
+WORDS = st.sampled_from([*(key.name for key in KEYS), *OTHERS])
+VALUES = st.recursive(
+    st.one_of(SCALARS, WORDS),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.one_of(WORDS, st.text(max_size=5)), inner, max_size=4)),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.dictionaries(WORDS, VALUES, max_size=6))
+def test_whatever_it_says_is_read_or_refused(here: Path, value: dict[str, object]) -> None:
+    with contextlib.suppress(ConfigError):
+        written(here, yaml.safe_dump(value))

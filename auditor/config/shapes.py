@@ -130,7 +130,7 @@ class Folders:
             real = os.path.realpath(FilePath(reader.root, text)) if "\x00" not in text else ""
             if os.path.commonpath((real or "/", reader.tree)) != reader.tree:
                 return f"leads out of {_name(reader.tree)}"
-            return "" if FilePath(real).is_dir() else "is no folder"
+            return "" if os.path.isdir(real) else "is no folder"  # noqa: PTH112 - that of pathlib raises for a long name
 
         found = reader.texts(path, value, mistake, "policies, a folder beside this file")
         return None if found is None else tuple(os.path.realpath(FilePath(reader.root, text)) for text in found)

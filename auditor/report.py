@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from auditor import __version__
 from auditor.cost.model import HOURS_OF_A_MONTH, Action, Amount, Basis, CostLine, Costs, Coverage, PriceUse, rounded
 from auditor.cost.potential import Change, ChangeLine, How, Money, Potential, PotentialLine, PotentialPart, Span, TermKind
+from auditor.cost.settled import settled
 from auditor.cost.shown import DIMENSIONS, WASTE, Figure, Group, Split, details, figures, groups, percentages
 from auditor.cost.words import BASES, MEANINGS, as_money, gap, oldest_price, price_mix, span, standing
 from auditor.document import NotJudged, Unread
@@ -160,8 +161,10 @@ class Report:
         configuration: the file that said how, as its name is shown; empty where there was none.
         catalogue: the rules that findings, suppressed findings and failures name, sorted by name.
         cluster: the live cluster, or None for files. The numbers of files in `summary` are then 0.
-        costs: what the cluster's accelerators cost; None where that was not asked.
+        costs: what the cluster's accelerators cost, with six digits after the point; None where that was not asked.
         potential: what the manifests could cost; None where that was not asked.
+        fail_on: findings at or above it make the run fail; None for never.
+        version: of the program that judged.
     """
 
     findings: tuple[Finding, ...]
@@ -180,8 +183,12 @@ class Report:
     cluster: Cluster | None = None
     costs: Costs | None = None
     potential: Potential | None = None
+    fail_on: Severity | None = None
+    version: str = __version__
 
-    version = __version__
+    def __post_init__(self) -> None:
+        if self.costs is not None:
+            object.__setattr__(self, "costs", settled(self.costs))
 
     @property
     def incomplete(self) -> bool:
@@ -189,9 +196,10 @@ class Report:
         missing = (self.cluster is not None and self.cluster.incomplete) or (self.costs is not None and self.costs.incomplete)
         return bool(self.unread or self.failures) or missing
 
-    def reaches(self, severity: Severity | None) -> bool:
-        """Whether a finding is at or above a severity; never for None."""
-        return severity is not None and any(finding.severity >= severity for finding in self.findings)
+    @property
+    def failed(self) -> bool:
+        """A finding is at or above the severity that makes the run fail."""
+        return self.fail_on is not None and any(finding.severity >= self.fail_on for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
-"""What the manifests could cost, in the words and the fields that formats share."""
+"""What the manifests could cost, in the words that formats for people share."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from fractions import Fraction
 
-from auditor.report import Change, ChangeLine, How, Money, Potential, PotentialLine, PotentialPart, Span, TermKind
+from auditor.report import ChangeLine, Money, Potential, PotentialLine, PotentialPart, Span, TermKind
 
-__all__ = ["amount_of", "change_of", "closing", "described", "fields", "signed", "spelled", "where"]
+__all__ = ["amount_of", "change_of", "closing", "described", "signed", "spelled", "where"]
 
 
 def spelled(amount: Decimal) -> str:
@@ -60,7 +60,7 @@ def described(potential: Potential, line: PotentialLine) -> Iterator[str]:
     if line.term.kind is TermKind.RUN and line.run is not None and line.term.hours is not None:
         yield f"a job: one run of at most {_hours(line.term.hours)}"
     elif line.term.kind is TermKind.SCHEDULE and line.run is not None and line.term.runs is not None:
-        runs = f"{float(line.term.runs):.4g} runs a month of at most {_hours(line.term.hours or 0)}"
+        runs = f"{float(line.term.runs):.4g} runs a month of at most {_hours(line.term.hours or Fraction())}"
         yield f"{runs}, {ranged(potential.money(line.run))} each"
     if line.scaler:
         yield f"{line.scaler} moves the number of pods"
@@ -88,7 +88,7 @@ def _count(pods: Span) -> str:
     return str(pods.low) if pods.fixed else f"{pods.low} to {pods.high}"
 
 
-def _hours(hours: Any) -> str:
+def _hours(hours: Fraction) -> str:
     minutes = hours * 60
     if minutes < 60:
         return f"{float(minutes):.4g} minutes"
@@ -140,126 +140,3 @@ def _month(potential: Potential, line: PotentialLine) -> Money | None:
 def _devices(span: Span) -> str:
     low, high = f"{float(span.low):+.4g}", None if span.high is None else f"{float(span.high):+.4g}"
     return low if low == high else f"{low} or more" if high is None else f"{low} to {high}"
-
-
-# -- for programs -------------------------------------------------------------------------------------------------------------------------
-
-
-def fields(potential: Potential | None) -> dict[str, Any] | None:
-    """All of it as plain values; amounts are texts, so that no reader rounds them."""
-    if potential is None:
-        return None
-    months = potential.months
-    return {
-        "meaning": "an upper bound for what runs as it is written, if it runs all month; not waste",
-        "currency": potential.currency.code,
-        "date": potential.on.isoformat(),
-        "region": potential.region,
-        "month": _money(potential.total),
-        "workloads": len(potential.lines),
-        "unpriced": len(potential.unpriced),
-        "endless": len(potential.endless),
-        "endless_hour": _money(potential.money(potential.endless_hour)),
-        "uncounted": len(potential.uncounted),
-        "templates": potential.templates,
-        "lines": [_line(potential, line, month) for line, month in zip(potential.lines, months, strict=True)],
-        "change": _change(potential, potential.change),
-    }
-
-
-def _line(potential: Potential, line: PotentialLine, month: Money | None) -> dict[str, Any]:
-    shown = month or (potential.money(line.month) if line.month is not None else None)
-    return {
-        "object": _object(line),
-        "file": line.file,
-        "line": line.line,
-        "role": line.role,
-        "team": line.team,
-        "devices": _quantity(line.devices),
-        "per": line.per,
-        "hour": None if line.hour is None else _money(potential.money(line.hour)),
-        "run": None if line.run is None else _money(potential.money(line.run)),
-        "month": None if shown is None else _money(shown),
-        "priced": line.priced,
-        "confidence": None if line.confidence is None else str(line.confidence),
-        "term": {
-            "kind": str(line.term.kind),
-            "hours": _decimal(line.term.hours),
-            "runs_per_month": _decimal(line.term.runs),
-            "suspended": line.term.suspended,
-            "endless": line.endless,
-        },
-        "scaler": line.scaler,
-        "parts": [_part_fields(potential, part) for part in line.parts],
-        "notes": list(line.notes),
-    }
-
-
-def _part_fields(potential: Potential, part: PotentialPart) -> dict[str, Any]:
-    price = part.price
-    return {
-        "component": part.component,
-        "device": part.device,
-        "model": part.model,
-        "units": part.units,
-        "share": _decimal(part.share),
-        "pods": _quantity(part.pods),
-        "price": None
-        if price is None
-        else {
-            "what": price.what,
-            "device_hour": _money(potential.money(price.hour, 6)),
-            "basis": price.basis,
-            "source": price.source,
-            "date": price.date.isoformat() if price.date else None,
-            "confidence": str(price.confidence),
-            "cash": price.cash,
-            "notes": list(price.notes),
-        },
-    }
-
-
-def _change(potential: Potential, change: Change | None) -> dict[str, Any] | None:
-    if change is None:
-        return None
-    return {
-        "base": change.base,
-        "commit": change.commit,
-        "month": _money(potential.money(change.month)),
-        "unknown": change.unknown,
-        "lines": [
-            {
-                "how": str(line.how),
-                "object": _object(line.line),
-                "file": line.line.file,
-                "line": 0 if line.how is How.REMOVED else line.line.line,
-                "devices": _quantity(line.devices),
-                "month": None if line.month is None else _money(potential.money(line.month)),
-                "before": _line(potential, line.before, None) if line.before else None,
-                "after": _line(potential, line.after, None) if line.after else None,
-            }
-            for line in change.lines
-        ],
-        "notes": list(change.notes),
-    }
-
-
-def _object(line: PotentialLine) -> dict[str, str]:
-    ref = line.ref
-    return {"group": ref.group, "version": ref.version, "kind": ref.kind, "namespace": ref.namespace, "name": ref.name}
-
-
-def _money(money: Money) -> dict[str, str | None]:
-    return {"low": str(money.low), "high": None if money.high is None else str(money.high)}
-
-
-def _quantity(span: Span | None) -> dict[str, str | None] | None:
-    return None if span is None else {"low": _decimal(span.low), "high": _decimal(span.high)}
-
-
-def _decimal(value: Any) -> str | None:
-    """A number with at most six places, without those that say nothing."""
-    if value is None:
-        return None
-    text = f"{Decimal(value.numerator) / Decimal(value.denominator):.6f}"
-    return text.rstrip("0").rstrip(".")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from auditor.report import Finding, Report, RuleInfo, View, counts
+from auditor.report import Finding, Report, RuleInfo, Unread, View, counts
 
-from . import _potential
-from .values import costs
+from .values import costs, potential
 
 __all__ = ["fields", "render"]
 
@@ -42,6 +41,7 @@ def fields(report: Report) -> dict[str, Any]:
             "profile": report.profile,
             "kubernetes_version": report.kubernetes_version,
             "rules": report.rules,
+            "fail_on": "never" if report.fail_on is None else str(report.fail_on),
             **({"configuration": report.configuration} if report.configuration else {}),
         },
         "findings": [_finding(finding) for finding in report.findings],
@@ -54,15 +54,12 @@ def fields(report: Report) -> dict[str, Any]:
             {"rule": entry.rule, "file": entry.file, "line": entry.line, "object": entry.object, "error": entry.error}
             for entry in report.failures
         ],
-        "unread": [
-            {"file": entry.file, "line": entry.line, "column": entry.column, "reason": entry.reason, "remedy": entry.remedy}
-            for entry in report.unread
-        ],
+        "unread": [_unread(entry) for entry in report.unread],
         "not_judged": dict(report.not_judged),
         "folders_skipped": [{"file": entry.file, "reason": entry.reason} for entry in report.folders],
         "cluster": _cluster(report),
         "costs": None if report.costs is None else costs.fields(report.costs),
-        "potential": _potential.fields(report.potential),
+        "potential": None if report.potential is None else potential.fields(report.potential),
         "summary": {
             "files": summary.files,
             "files_judged": summary.files_judged,
@@ -88,6 +85,7 @@ def _cluster(report: Report) -> dict[str, Any] | None:
         "version": ".".join(map(str, listing.version)) if listing.version else "",
         "taken": listing.taken.isoformat(),
         "namespace": listing.namespace,
+        "allow_partial": report.cluster.allow_partial,
         "namespaces": report.cluster.namespaces,
         "nodes": report.cluster.nodes,
         "pods": report.cluster.pods,
@@ -107,6 +105,17 @@ def _rule(rule: RuleInfo) -> dict[str, Any]:
         "tags": list(rule.tags),
         "profiles": list(rule.profiles),
         "help": rule.page,
+    }
+
+
+def _unread(entry: Unread) -> dict[str, Any]:
+    return {
+        "file": entry.file,
+        "line": entry.line,
+        "column": entry.column,
+        "reason": entry.reason,
+        "remedy": entry.remedy,
+        "syntax": entry.syntax,
     }
 
 

@@ -32,6 +32,7 @@ __all__ = ["MOST", "render"]
 
 MOST = 1_000  # series of a metric
 _LONGEST = 200  # characters of a label's value
+_PLACES = {"seconds": 1, "dollars": 4}  # after the point, by unit: what hours and money of six say for certain
 _OTHER = ("other",) * 4
 _OWNER = ("namespace", "team", "pool", "model")
 
@@ -137,7 +138,7 @@ def _metric(name: str, says: str, series: Mapping[Labels, Fraction], unit: str =
         yield f"# UNIT {name} {unit}"
     yield f"# HELP {name} {says}"
     ordered = sorted(series)
-    for labels, value in zip(ordered, rounded([series[labels] for labels in ordered], 6), strict=True):
+    for labels, value in zip(ordered, rounded([series[labels] for labels in ordered], _PLACES.get(unit, 6)), strict=True):
         inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
         number = f"{value:f}".rstrip("0").rstrip(".")
         yield f"{name}{{{inside}}} {number}" if inside else f"{name} {number}"

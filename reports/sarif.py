@@ -177,7 +177,10 @@ def _location(finding: Finding) -> dict[str, Any]:
 def _artifact(file: str) -> dict[str, Any]:
     """A file's address: relative ones are those of where the program ran, which is said."""
     path = path_of(file)
-    address = quote(path.encode("utf-8", "surrogateescape"), safe="/~")
+    try:
+        address = quote(path.encode("utf-8", "surrogateescape"), safe="/~")
+    except UnicodeEncodeError:  # of a stored report; no file system has such a name
+        address = quote(printable(path), safe="/~")
     return {"uri": f"file://{address}"} if path.startswith("/") else {"uri": address, "uriBaseId": "%SRCROOT%"}
 
 

@@ -20,5 +20,9 @@ def render(report: Report, view: View) -> str:
 
 def dump(value: Any) -> str:
     """Plain data as YAML in block style."""
-    text: str = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, allow_unicode=True, width=120)
+    shape: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 120}
+    try:
+        text: str = yaml.dump(value, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), **shape)
+    except UnicodeEncodeError:  # a file name that is no text: the fast writer wants UTF-8, the other one writes an escape
+        text = yaml.dump(value, Dumper=yaml.SafeDumper, **shape)
     return text

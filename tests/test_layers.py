@@ -38,7 +38,7 @@ LAYERS = (
     ("auditor.judge",),
     ("auditor.cost",),
     ("auditor.engine", "auditor.report"),
-    ("auditor.registry",),
+    ("auditor.registry", "auditor.stored"),
     ("auditor.cli",),
 )
 RULES_MAY_IMPORT = (

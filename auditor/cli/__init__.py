@@ -20,6 +20,7 @@ _COMMANDS = {
     "scan": "judge manifests in files, directories or standard input",
     "cluster": "judge what a live cluster holds",
     "cost": "say what accelerators cost, and what stands idle",
+    "report": "write a stored report again, in any format",
     "snapshot": "store what a live cluster holds",
     "rules": "list the rules",
     "config": "print the configuration in effect, and where each value comes from",

@@ -67,7 +67,7 @@ def command(context: click.Context, /, **given: Any) -> int:
         report = dataclasses.replace(report, costs=costs, unread=() if costs else tuple(_unmeasured(snapshot)))
         stays()
     judging.write(report, given)
-    return judging.exit_code(report, settings, given)
+    return judging.exit_code(report, given)
 
 
 def _selector(text: str) -> Selector | None:

@@ -47,6 +47,7 @@ def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cl
         configuration=settings.file,
         catalogue=_catalogue({**known, **{rule.name: rule for rule in rules}}, outcome),
         cluster=cluster,
+        fail_on=settings.fail_on,
     )
 
 
@@ -86,8 +87,8 @@ def write(report: Report, given: dict[str, Any]) -> None:
     write_all(given["outputs"], render)
 
 
-def exit_code(report: Report, settings: Settings, given: dict[str, Any]) -> int:
+def exit_code(report: Report, given: dict[str, Any]) -> int:
     """3 for a report that is not complete, else 1 for findings at or above the threshold, else 0."""
     if report.incomplete:
         return 3
-    return 1 if report.reaches(settings.fail_on) and not given["exit_zero"] else 0
+    return 1 if report.failed and not given["exit_zero"] else 0

@@ -50,7 +50,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     judging.write(report, given)
     if not report.summary.objects and not report.unread and wanted is None:
         raise UsageError(_nothing(report), "give a path with manifests; --render renders charts and kustomizations")
-    return judging.exit_code(report, settings, given)
+    return judging.exit_code(report, given)
 
 
 def _potential(paths: tuple[str, ...], settings: Settings, given: dict[str, Any]) -> Callable[[Snapshot], Potential] | None:

@@ -1,16 +1,14 @@
 """Costs as plain values, for programs.
 
-Hours and money have six digits after the point. Lines are rounded once, all together, and everything else is a sum of what lines say:
-whatever is added up, it is the total, and no digit is lost on the way.
+Hours and money have six digits after the point, as those of the report itself have, and every sum is one of what lines say: whatever is
+added up, it is the total, and no digit is lost on the way.
 """
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from auditor.report import (
@@ -24,13 +22,15 @@ from auditor.report import (
     Costs,
     MissingTime,
     Point,
+    Potential,
     PriceUse,
     rounded,
 )
 
-__all__ = ["fields"]
+from .numbers import PLACES, day, exact, moment, number
 
-_PLACES = 6
+__all__ = ["currency_of", "fields"]
+
 _PLURALS = {"team": "teams", "namespace": "namespaces", "workload": "workloads", "pool": "pools", "model": "models"}
 _ZERO = Decimal()
 
@@ -48,20 +48,14 @@ class _Row:
 
 def fields(costs: Costs) -> dict[str, Any]:
     """Costs, in the order in which they are written."""
-    rows = _rows(costs)
-    currency = costs.currency
+    rows = [_row(costs, line) for line in costs.lines]
     return {
         "basis": str(costs.basis),
-        "start": _time(costs.start),
-        "end": _time(costs.end),
-        "window_hours": _exact(costs.hours),
+        "start": moment(costs.start),
+        "end": moment(costs.end),
+        "window_hours": number(costs.hours),
         "month_hours": HOURS_OF_A_MONTH,
-        "currency": {
-            "code": currency.code,
-            "per_usd": _exact(currency.per_usd),
-            "date": _date(currency.date),
-            "source": currency.source,
-        },
+        "currency": currency_of(costs),
         "total": {**_sum(rows), "money_per_month": _month(costs, costs.total())},
         "wasted": {**_sum(_wasted(rows)), "money_per_month": _month(costs, costs.wasted)},
         "categories": [_category(category, [row for row in rows if row.line.category is category]) for category in Category],
@@ -71,10 +65,10 @@ def fields(costs: Costs) -> dict[str, Any]:
         "prices": [_price(costs, use) for use in costs.prices],
         "timeline": [_point(point) for point in costs.timeline],
         "coverage": {
-            "telemetry": None if costs.coverage.telemetry is None else _exact(costs.coverage.telemetry),
-            "capacity": _exact(costs.coverage.capacity),
+            "telemetry": None if costs.coverage.telemetry is None else number(costs.coverage.telemetry),
+            "capacity": number(costs.coverage.capacity),
             "exporters": list(costs.coverage.exporters),
-            "orphan_hours": _exact(costs.coverage.orphans),
+            "orphan_hours": number(costs.coverage.orphans),
             "queries": costs.coverage.queries,
             "waited_seconds": round(costs.coverage.waited, 3),
         },
@@ -83,18 +77,24 @@ def fields(costs: Costs) -> dict[str, Any]:
     }
 
 
-def _rows(costs: Costs) -> list[_Row]:
-    lines = costs.lines
-    used = [line.used_money or Fraction() for line in lines]
-    hours = rounded([part for line in lines for part in (line.used, line.hours - line.used)], _PLACES)
-    paid = [costs.shown(part) for line, own in zip(lines, used, strict=True) for part in (own, (line.money or 0) - own)]
-    money = rounded(paid, _PLACES)
-    found = []
-    for number, line in enumerate(lines):
-        pair = slice(2 * number, 2 * number + 2)
-        price: Sequence[Decimal | None] = (None, None) if line.money is None else money[pair]
-        found.append(_Row(line, *hours[pair], *price))
-    return found
+def currency_of(report: Costs | Potential) -> dict[str, Any]:
+    """The currency that is shown, and its rate."""
+    currency, rate = report.currency, report.currency.per_usd
+    return {
+        "code": currency.code,
+        "per_usd": number(rate),
+        "date": day(currency.date),
+        "source": currency.source,
+        **exact(per_usd=rate),
+    }
+
+
+def _row(costs: Costs, line: CostLine) -> _Row:
+    used, hours = rounded([line.used], PLACES)[0], rounded([line.hours], PLACES)[0]
+    if line.money is None or line.used_money is None:
+        return _Row(line, used, hours - used, None, None)
+    paid, worked = rounded([costs.shown(line.money)], PLACES)[0], rounded([costs.shown(line.used_money)], PLACES)[0]
+    return _Row(line, used, hours - used, worked, paid - worked)
 
 
 def _wasted(rows: Iterable[_Row]) -> list[_Row]:
@@ -188,10 +188,10 @@ def _action(costs: Costs, action: Action) -> dict[str, Any]:
         "namespace": action.namespace,
         "team": action.team,
         "target": action.target,
-        "hours": _exact(amount.hours),
-        "money": _exact(costs.shown(amount.money)) if amount.priced or not amount.hours else None,
-        "unpriced_hours": _exact(amount.unpriced),
-        "saving_per_month": None if action.month is None else _exact(costs.shown(action.month)),
+        "hours": number(amount.hours),
+        "money": number(costs.shown(amount.money)) if amount.priced or not amount.hours else None,
+        "unpriced_hours": number(amount.unpriced),
+        "saving_per_month": None if action.month is None else number(costs.shown(action.month)),
         "cash": action.cash,
         "confidence": str(action.confidence),
         "evidence": list(action.evidence),
@@ -203,42 +203,28 @@ def _price(costs: Costs, use: PriceUse) -> dict[str, Any]:
     return {
         "what": use.what,
         "model": use.model,
-        "device_hour": None if use.device_hour is None else _exact(costs.shown(use.device_hour)),
+        "device_hour": None if use.device_hour is None else number(costs.shown(use.device_hour)),
         "basis": use.basis,
         "source": use.source,
-        "date": _date(use.date),
+        "date": day(use.date),
         "confidence": None if use.confidence is None else str(use.confidence),
-        "hours": _exact(use.hours),
+        "hours": number(use.hours),
         "cash": use.cash,
         "notes": list(use.notes),
     }
 
 
 def _point(point: Point) -> dict[str, Any]:
-    shown = rounded(list(point.devices.values()), _PLACES)
     return {
-        "start": _time(point.start),
-        "hours": _exact(point.hours),
-        "devices": {str(category): float(hours) for category, hours in zip(point.devices, shown, strict=True)},
+        "start": moment(point.start),
+        "hours": number(point.hours),
+        "devices": {str(category): number(hours) for category, hours in point.devices.items()},
     }
 
 
 def _missing(entry: MissingTime) -> dict[str, Any]:
-    return {"start": _time(entry.start), "end": _time(entry.end), "what": entry.what, "reason": entry.reason}
+    return {"start": moment(entry.start), "end": moment(entry.end), "what": entry.what, "reason": entry.reason}
 
 
 def _month(costs: Costs, amount: Amount) -> float | None:
-    return _exact(costs.shown(costs.per_month(amount.money))) if amount.priced or not amount.hours else None
-
-
-def _exact(value: Fraction) -> float:
-    """A number with six digits after the point."""
-    return float(rounded([value], _PLACES)[0])
-
-
-def _date(date: datetime.date | None) -> str | None:
-    return None if date is None else date.isoformat()
-
-
-def _time(moment: datetime.datetime) -> str:
-    return moment.isoformat()
+    return number(costs.shown(costs.per_month(amount.money))) if amount.priced or not amount.hours else None

@@ -93,9 +93,10 @@ def test_series_add_up(costs: Costs) -> None:
 
     for category in Category:
         amount = costs.total(category)
-        assert total("mlaudit_device_seconds", category=str(category)) == pytest.approx(float(amount.hours * 3600), abs=1e-4)
-        assert total("mlaudit_cost_dollars", category=str(category)) == pytest.approx(float(amount.money), abs=1e-4)
-    assert total("mlaudit_unpriced_device_seconds") == pytest.approx(float(costs.total().unpriced * 3600), abs=1e-4)
+        assert total("mlaudit_device_seconds", category=str(category)) == pytest.approx(float(amount.hours * 3600), abs=1)
+        assert total("mlaudit_cost_dollars", category=str(category)) == pytest.approx(float(amount.money), abs=1e-3)
+    assert total("mlaudit_device_seconds") == pytest.approx(float(costs.total().hours * 3600), abs=0.1)
+    assert total("mlaudit_unpriced_device_seconds") == pytest.approx(float(costs.total().unpriced * 3600), abs=0.1)
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -49,6 +49,7 @@ _PARTS: Mapping[str, Callable[[Entry], Any]] = {
     "kubernetes_version": lambda root: root.get("tool", field("kubernetes_version", text)),
     "rules": lambda root: root.get("tool", field("rules", count)),
     "fail_on": lambda root: root.get("tool", field("fail_on", findings.threshold, None)),
+    "configuration": lambda root: root.get("tool", field("configuration", text, "")),
     "version": lambda root: root.get("tool", field("version", text)),
     "catalogue": lambda root: root.get("rules", several(findings.rule), ()),
     "cluster": lambda root: root.get("cluster", maybe(findings.cluster), None),

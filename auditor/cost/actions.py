@@ -214,11 +214,12 @@ class _Adviser:
         ran = self.costs.total(Category.UNKNOWN, Category.IDLE, Category.ACTIVE)
         if not unknown.hours or unknown.hours < ran.hours * _BLIND:
             return
-        remedy = (
-            "give a Prometheus that scrapes the devices' exporter (--prometheus URL)"
-            if self.costs.basis is not Basis.USAGE
-            else "let the exporter run on every node with devices, and Prometheus scrape it"
-        )
+        if self.costs.missing:
+            remedy = "mend what keeps Prometheus from answering, and ask again"
+        elif self.costs.basis is Basis.NOW:
+            remedy = "give a Prometheus that scrapes the devices' exporter (--prometheus URL)"
+        else:
+            remedy = "let an exporter run on every node with devices, and Prometheus scrape it"
         yield Action(
             "measure", f"nothing says whether {_percent(unknown.hours, ran.hours)} of what runs is used", remedy, "", "", "", unknown, None,
             True, Confidence.HIGH, (f"{_number(unknown.hours)} of {_number(ran.hours)} device-hours without measurements",),

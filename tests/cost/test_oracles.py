@@ -5,10 +5,7 @@ Source: section 4.9 of the cost model; the answers there were worked out by hand
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import io
-import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from decimal import Decimal
@@ -16,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from auditor.cli import main
+from tests.cost.command import amounts, ask
 from tests.cost.world import World
 from tests.testbed.cluster import Testbed
 from tests.testbed.prometheus import Prometheus
@@ -52,28 +49,11 @@ def costs(cluster: Testbed, server: Server, world: World) -> tuple[int, dict[str
     """The exit code of `mlaudit cost`, and what it says."""
     with server(world.series) as prometheus:
         window = ("--until", world.end.isoformat(), "--window", f"{int(world.hours)}h")
-        return ask(cluster, "--prometheus", prometheus.url, *window)
+        return ask(*_of(cluster), "--prometheus", prometheus.url, *window)
 
 
-def ask(cluster: Testbed, *arguments: str) -> tuple[int, dict[str, Any]]:
-    out, code = io.StringIO(), None
-    with contextlib.redirect_stdout(out):
-        try:
-            main(["cost", "-f", "json", "--kubeconfig", str(cluster.kubeconfig("admin")), *arguments])
-        except SystemExit as stop:
-            code = stop.code
-    assert isinstance(code, int)
-    found: dict[str, Any] = json.loads(out.getvalue(), parse_float=Decimal, parse_int=Decimal)["costs"]
-    return code, found
-
-
-def amounts(found: dict[str, Any]) -> dict[str, tuple[Decimal, Decimal]]:
-    """Hours and money by category, without those that are 0, added up from the lines."""
-    sums: dict[str, tuple[Decimal, Decimal]] = {}
-    for line in found["lines"]:
-        hours, money = sums.get(line["category"], (Decimal(0), Decimal(0)))
-        sums[line["category"]] = (hours + line["hours"], money + line["money"])
-    return sums
+def _of(cluster: Testbed) -> tuple[str, str]:
+    return ("--kubeconfig", str(cluster.kubeconfig("admin")))
 
 
 def dec(hours: str, money: str) -> tuple[Decimal, Decimal]:
@@ -147,7 +127,7 @@ def test_o9_an_hour_with_all_traps_of_labels(cluster: Testbed, prometheus: Serve
 
 
 def test_a_prometheus_that_is_down_costs_only_its_part(cluster: Testbed) -> None:
-    code, found = ask(cluster, "--prometheus", "http://127.0.0.1:1", "--prometheus-timeout", "2s")
+    code, found = ask(*_of(cluster), "--prometheus", "http://127.0.0.1:1", "--prometheus-timeout", "2s")
     assert code == 3
     assert found["basis"] == "now"
     assert found["lines"], "what is allocated now is told all the same"

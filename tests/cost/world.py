@@ -114,12 +114,13 @@ class World:
         metric: str = "DCGM_FI_DEV_GPU_UTIL", memory: Sequence[tuple[float, float, float]] = (), more: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         """A device, with its utilisation over time."""
-        labels = {"UUID": uuid, "Hostname": node, "gpu": "0", "modelName": "NVIDIA", **(more or {})}
+        labels = {"UUID": uuid, "Hostname": node, "gpu": "0", "modelName": "NVIDIA"}
         if self.honours:
             labels |= {"namespace": pod[0], "pod": pod[1], "container": "main"} if pod else {}
         else:
             labels |= {"namespace": EXPORTER[0], "pod": EXPORTER[1]}
             labels |= {"exported_namespace": pod[0], "exported_pod": pod[1]} if pod else {}
+        labels |= more or {}
         self.add(metric, labels, busy)
         if memory:
             self.add("DCGM_FI_DEV_FB_USED", labels, memory)

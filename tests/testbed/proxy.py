@@ -129,7 +129,8 @@ class FaultyProxy:
         """Let the next requests that match fail. Faults of one pattern follow one another.
 
         Args:
-            pattern: As a shell's, for the path, or for the path with its query: ``/api/v1/pods``, ``/apis/*``, ``*continue=*``.
+            pattern: As a shell's, for the path, for the path with its query, or for the body as a form writes it: ``/api/v1/pods``,
+                ``/apis/*``, ``*continue=*``, ``*kube_pod_status_phase*``.
             fault: What happens.
             times: To how many requests.
         """
@@ -154,7 +155,7 @@ class FaultyProxy:
     def take(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Fault | None:
         """The fault that is due for this request, which is then done with."""
         with self._lock:
-            names = (target.partition("?")[0], target)
+            names = (target.partition("?")[0], target, body.decode(errors="replace"))
             due = next((item for item in self._faults if any(fnmatch.fnmatchcase(name, item[0]) for name in names)), None)
             if due:
                 self._faults.remove(due)

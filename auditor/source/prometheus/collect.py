@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Protocol
@@ -102,8 +102,7 @@ def collect(server: Server, span: Span, facts: Facts, progress: Callable[[int, i
     silent = 0
     for number, (start, end) in enumerate(chunks):
         if silent >= _GIVES_UP:
-            reason = collector.missing[-1].reason
-            collector.missing.append(MissingTime(start, span.end, "allocation", f"{reason}; the rest was not asked"))
+            collector.missing.append(MissingTime(start, span.end, "allocation", collector.missing[-1].reason))  # the rest is not asked
             break
         silent = 0 if collector.chunk(start, end) else silent + 1
         if progress is not None:
@@ -186,6 +185,12 @@ class _Collector:
                 found.said[key] = answer
         return found
 
+    def _noted(self, what: str, questions: Mapping[str, str], end: datetime.datetime) -> _Answers:
+        """Ask for what the amounts do not depend on: where there is no answer, it is said, and nothing else happens."""
+        answers = self._ask(questions, end)
+        self.notes |= {f"{what} are not known: {error}" for error in answers.failed.values()}
+        return answers
+
     def _allocation(self, start: datetime.datetime, end: datetime.datetime, seconds: int) -> None:
         asking = self.server.query(self.span.queries(seconds).asking(), end.timestamp() + 1)
         names = sorted(sample.labels.get("namespace", "") for sample in asking)
@@ -224,7 +229,7 @@ class _Collector:
         unknown = units.keys() - self.labels.keys()
         if unknown:
             self.labels |= {node: {} for node in unknown}
-            for sample in self._ask({"labels": queries.node_labels(unknown)}, end).said.get("labels", ()):
+            for sample in self._noted("labels of nodes", {"labels": queries.node_labels(unknown)}, end).said.get("labels", ()):
                 self.labels[sample.labels.get("node", "")] = dict(sample.labels)
         found = {node: self.facts.physical(node, of, self.labels[node]) for node, of in units.items()}
         self.shared |= {node for node, one in found.items() if one.shared}
@@ -317,7 +322,7 @@ class _Collector:
         return found
 
     def _owners_of_gone(self, pods: set[_Pod], end: datetime.datetime, queries: Queries) -> dict[_Pod, Holder]:
-        answers = self._ask({"owners": queries.owners(name for _, name in pods)}, end)
+        answers = self._noted("owners of pods that are gone", {"owners": queries.owners(name for _, name in pods)}, end)
         owners = {
             (sample.labels.get("namespace", ""), sample.labels.get("pod", "")): Holder(
                 sample.labels.get("namespace", ""), sample.labels.get("owner_kind", ""), sample.labels.get("owner_name", "")
@@ -337,7 +342,8 @@ class _Collector:
         """The Deployments of ReplicaSets, and the CronJobs and JobSets of Jobs."""
         labels = {"ReplicaSet": "replicaset", "Job": "job_name"}
         names = {kind: {owner.name for owner in owners if owner.kind == kind} for kind in labels}
-        answers = self._ask({kind: queries.owners_of(kind, of) for kind, of in names.items() if of}, end)
+        questions = {kind: queries.owners_of(kind, of) for kind, of in names.items() if of}
+        answers = self._noted("owners of ReplicaSets and Jobs that are gone", questions, end)
         return {
             Holder(sample.labels.get("namespace", ""), kind, sample.labels.get(label, "")): Holder(
                 sample.labels.get("namespace", ""), sample.labels.get("owner_kind", ""), sample.labels["owner_name"]
@@ -375,7 +381,7 @@ class _Collector:
             memory=any(exporter.memory for exporter, _ in self.measuring.exporters),
             queries=self._evidence(),
             notes=tuple(sorted(self.notes | remarks)),
-            missing=tuple(sorted(self.missing)),
+            missing=tuple(_stretches(self.missing)),
             measured=min(self.looks * look * _HOUR / self.span.seconds, Fraction(1)),
             orphans=self.orphans * look,
             metered=self.measuring.metered,
@@ -416,9 +422,7 @@ class _Collector:
                 "observed": queries.never(exporter, labels, idle=False),
                 "unused": queries.never(exporter, labels, idle=True),
             }
-            answers = self._ask(questions, self.span.end)
-            for error in answers.failed.values():
-                self.notes.add(f"what devices did lately is not known: {error}")
+            answers = self._noted("the devices' last hours", questions, self.span.end)
             for what in questions:
                 for pod, count in answers.rows(what, "namespace", "pod").items():
                     holder = self.facts.holder_of(pod[0], pod[1])
@@ -499,6 +503,19 @@ def _activity(held: Mapping[str, Fraction], measured: Mapping[str, Fraction], we
 def _scale(activity: Activity, factor: Fraction) -> None:
     for name in Activity.__dataclass_fields__:
         setattr(activity, name, getattr(activity, name) * factor)
+
+
+def _stretches(missing: Iterable[MissingTime]) -> Iterator[MissingTime]:
+    """What is missing, chunks that follow one another for one reason as one stretch."""
+    found: dict[tuple[str, str], MissingTime] = {}
+    for one in sorted(missing):
+        before = found.get((one.what, one.reason))
+        if before and one.start <= before.end:
+            one = replace(before, end=max(before.end, one.end))
+        elif before:
+            yield before
+        found[one.what, one.reason] = one
+    yield from found.values()
 
 
 _HASHED = re.compile(r"(-[a-z0-9]{8,10})?-[a-z0-9]{5}$|-\d+$")

@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from auditor.errors import MetricsError
+from auditor.source.prometheus.answers import TooMuchData
 from auditor.source.prometheus.queries import EXPORTERS, RESOURCES, Exporter, Labels
 from auditor.source.prometheus.server import Server
 
 __all__ = ["Measuring", "probe"]
 
+_HOUR = 3600
 _LOOKS = 100  # at the window, to see whether something was there at any time
+_LOOK = 300  # seconds from one look to the next, at least: for so long a sample is seen
+_NARROWER = 8  # times less of the window is looked at, where it is too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +52,20 @@ def probe(server: Server, start: datetime.datetime, end: datetime.datetime, clus
     Raises:
         MetricsError: it cannot be asked, or has nothing of kube-state-metrics.
     """
-    seconds = int((end - start).total_seconds())
-
-    def count(name: str, *matchers: str) -> str:
-        chosen = ", ".join(filter(None, (*matchers, cluster)))
-        return f"max_over_time((count({name}{{{chosen}}}))[{seconds}s:{max(seconds // _LOOKS, 60)}s])"
-
-    questions = {("kube-state-metrics", ""): count("kube_node_status_capacity", f'resource=~"{RESOURCES}"')}
-    questions[("requests", "")] = count("kube_pod_container_resource_requests", f'resource=~"{RESOURCES}"')
-    for exporter in EXPORTERS:
-        if exporter.memory:
-            questions[exporter.memory[0], ""] = count(exporter.memory[0])
-        for name, _, matcher in exporter.metrics:
-            questions[name, ""] = count(name, matcher)
-            for labels in exporter.labels:
-                questions[name, labels.pod] = count(name, matcher, f'{labels.pod}!=""')
-    at = end.timestamp()
-    seen: set[tuple[str, str]] = set()
-    for key, answer in server.query_many([(key, text, at) for key, text in questions.items()]):
-        if isinstance(answer, MetricsError):
-            raise answer
-        if any(sample.value > 0 for sample in answer):
-            seen.add(key)
+    at, seconds = end.timestamp(), int((end - start).total_seconds())
+    seen, looked = _seen(server, at, seconds, cluster)
     if not {("kube-state-metrics", ""), ("requests", "")} <= seen:
         where = f" with {cluster}" if cluster else ""
         raise MetricsError(
             f"{server.host} has no accelerators of kube-state-metrics{where} in the window",
             "let it scrape kube-state-metrics, or choose the cluster with --prometheus-label",
         )
-    found, notes, profiling = [], [], True
+    found, profiling = [], True
+    notes = (
+        []
+        if looked == seconds
+        else [f"exporters were looked for in the last {looked // 60} minutes only: more was too much for the server"]
+    )
     for exporter in EXPORTERS:
         names = [name for name, *_ in exporter.metrics if (name, "") in seen]
         if not names:
@@ -89,6 +78,47 @@ def probe(server: Server, start: datetime.datetime, end: datetime.datetime, clus
     if not found:
         notes.append("no exporter measures accelerators: whether they are used is not known")
     return Measuring(tuple(found), profiling, _metered(server, at, cluster), tuple(notes))
+
+
+def _seen(server: Server, at: float, seconds: int, cluster: str) -> tuple[set[tuple[str, str]], int]:
+    """Which metrics have series, each also with the label that it has to have, and how many seconds before were looked at.
+
+    As many as are asked for, or fewer, if that is too much for the server.
+
+    Raises:
+        MetricsError: it cannot be asked, or the last hour is too much for it, too.
+    """
+    seen: set[tuple[str, str]] = set()
+    try:
+        for key, answer in server.query_many([(key, text, at) for key, text in _questions(seconds, cluster).items()]):
+            if isinstance(answer, MetricsError):
+                raise answer
+            if any(sample.value > 0 for sample in answer):
+                seen.add(key)
+    except TooMuchData:
+        if seconds <= _HOUR:
+            raise
+        return _seen(server, at, max(seconds // _NARROWER, _HOUR), cluster)
+    return seen, seconds
+
+
+def _questions(seconds: int, cluster: str) -> dict[tuple[str, str], str]:
+    """A query for each metric, and label of it, that says how many series there were."""
+
+    def count(name: str, *matchers: str) -> str:
+        chosen = ", ".join(filter(None, (*matchers, cluster)))
+        return f"max_over_time((count({name}{{{chosen}}}))[{seconds}s:{max(seconds // _LOOKS, _LOOK)}s])"
+
+    questions = {("kube-state-metrics", ""): count("kube_node_status_capacity", f'resource=~"{RESOURCES}"')}
+    questions[("requests", "")] = count("kube_pod_container_resource_requests", f'resource=~"{RESOURCES}"')
+    for exporter in EXPORTERS:
+        if exporter.memory:
+            questions[exporter.memory[0], ""] = count(exporter.memory[0])
+        for name, _, matcher in exporter.metrics:
+            questions[name, ""] = count(name, matcher)
+            for labels in exporter.labels:
+                questions[name, labels.pod] = count(name, matcher, f'{labels.pod}!=""')
+    return questions
 
 
 def _notes(exporter: Exporter, names: list[str], labels: Labels) -> list[str]:

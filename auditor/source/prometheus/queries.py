@@ -195,8 +195,12 @@ class Queries:
         return self._measured(exporter, f"count by (namespace, pod) ({self._busy(exporter, labels)} <= {self.idle})")
 
     def used(self, exporter: Exporter, labels: Labels) -> str:
-        """The mean utilisation of device-looks in which the device was used, summed by pod."""
-        busy = f"{self._busy(exporter, labels, 'avg_over_time')} and {self._busy(exporter, labels)} > {self.idle}"
+        """The mean utilisation of device-looks in which the device was used, summed by pod.
+
+        Where one of the samples is no number, there is no mean, and the maximum, which passes over it, stands for it.
+        """
+        highest = self._busy(exporter, labels)
+        busy = f"({self._busy(exporter, labels, 'avg_over_time')} or {highest}) and {highest} > {self.idle}"
         return self._measured(exporter, f"sum by (namespace, pod) ({busy})")
 
     def warm(self, exporter: Exporter, labels: Labels) -> str:
@@ -335,17 +339,17 @@ class Queries:
         return " or ".join(parts)
 
     def _devices(self, exporter: Exporter, labels: Labels, inner: str) -> str:
-        """One value for a device, however many replicas scrape it, with the pod in ``pod`` and ``namespace``, or the node in ``node``."""
-        renamed = {"pod": labels.pod, "namespace": labels.namespace} if labels else dict.fromkeys(["node"], "")
-        if labels:
-            for target, source in renamed.items():
-                if source != target:
-                    inner = f'label_replace({inner}, "{target}", "$1", "{source}", "(.+)")'
-            return f"max by ({', '.join((*exporter.keys, 'namespace', 'pod'))}) ({inner})"
-        for source in exporter.host:
-            if source != "node":
-                inner = f'label_replace({inner}, "node", "$1", "{source}", "(.+)")'
-        return f"max by ({', '.join((*exporter.keys, 'node'))}) ({inner})"
+        """One value for a device, however many replicas scrape it, with the pod in ``pod`` and ``namespace``, or the node in ``node``.
+
+        Labels are renamed last. Before, series may differ in nothing but the label that is overwritten: where a scrape does not honour
+        labels, an exporter that is replaced leaves two series of each device, with its old pod and its new one in ``pod``.
+        """
+        renamed = [(labels.namespace, "namespace"), (labels.pod, "pod")] if labels else [(source, "node") for source in exporter.host]
+        found = f"max by ({', '.join((*exporter.keys, *(source for source, _ in renamed)))}) ({inner})"
+        for source, target in renamed:
+            if source != target:
+                found = f'label_replace({found}, "{target}", "$1", "{source}", "(.+)")'
+        return found
 
 
 _OF_DEVICES = f'resource=~"{RESOURCES}"'

@@ -38,6 +38,7 @@ RESOURCES = (
     "aws_amazon_com_neuron(core|device)?|habana_ai_gaudi|gpu_intel_com_(i915|xe)"
 )
 _STUCK = "|".join(STUCK)
+_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,10 +249,13 @@ class Queries:
         return f"max by ({keys}) ({' or '.join(parts)}) <= {self.idle}"
 
     def never(self, exporter: Exporter, labels: Labels, *, idle: bool, life: int = 7200) -> str:
-        """How many devices each pod has that were measured for two hours of the chunk, or of those how many were not used in all of it."""
-        busy = f"({self._busy(exporter, labels)})[{self.chunk}s:{self.step}s]"
-        seen = f"count_over_time({busy}) >= {life // self.step}"
-        counted = f"(max_over_time({busy}) <= {self.idle}) and {seen}" if idle else seen
+        """How many devices each pod has that were measured two hours ago already, or of those how many were not used in all of the chunk.
+
+        Of raw samples and not on the grid: a query that looks at each step of a whole window is the dearest of all.
+        """
+        seen = self._devices(exporter, labels, self._utilisation(exporter, labels, "max_over_time", f"[{_HOUR}s] offset {life}s"))
+        metric = self._utilisation(exporter, labels, "max_over_time", f"[{self.chunk}s] offset 1001ms")
+        counted = f"({self._devices(exporter, labels, metric)} <= {self.idle}) and {seen}" if idle else seen
         return f"count by (namespace, pod) ({counted}) and on (namespace, pod) {self._holds(exporter)}"
 
     # -- who is who ---------------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from auditor.cost.split import costs_of
 from auditor.document import Document, ObjectRef
 from auditor.listing import Listing
 from auditor.snapshot import Snapshot
-from auditor.source.prometheus.collect import _activity
+from auditor.source.prometheus import rows
 from auditor.source.recording import from_recording, recording
 from auditor.usage import Activity, Category, Held, Holder, NodeHours, Usage
 
@@ -110,9 +110,9 @@ def test_missing_samples_only_make_unknown(running: int, terminating: int, crash
     idle = min(idle, covered)
     lost_idle = min(lost, idle)
     lost_active = min(lost, covered - idle)
-    before = _activity(held, {"covered": Fraction(covered), "idle": Fraction(idle)}, Fraction(1))
+    before = rows.activity(held, {"covered": Fraction(covered), "idle": Fraction(idle)}, Fraction(1))
     left = {"covered": Fraction(covered - lost_idle - lost_active), "idle": Fraction(idle - lost_idle)}
-    after = _activity(held, left, Fraction(1))
+    after = rows.activity(held, left, Fraction(1))
     assert after.total == before.total == running
     assert after.unknown >= before.unknown
     for category in (Category.STARTING, Category.TERMINATING, Category.CRASHLOOP):

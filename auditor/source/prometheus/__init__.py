@@ -6,8 +6,9 @@ Nothing but instant queries is asked of it (``/api/v1/query``), since that is wh
 from __future__ import annotations
 
 from auditor.source.prometheus.answers import Sample, TooMuchData
-from auditor.source.prometheus.collect import Span, collect
+from auditor.source.prometheus.collect import collect
 from auditor.source.prometheus.connection import Access, access
 from auditor.source.prometheus.server import Server, Statistics
+from auditor.source.prometheus.span import Span
 
 __all__ = ["Access", "Sample", "Server", "Span", "Statistics", "TooMuchData", "access", "collect"]

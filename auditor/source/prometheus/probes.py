@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from auditor.errors import MetricsError
 from auditor.source.prometheus.answers import TooMuchData
-from auditor.source.prometheus.queries import EXPORTERS, RESOURCES, Exporter, Labels
+from auditor.source.prometheus.exporters import EXPORTERS, RESOURCES, Exporter, Labels
 from auditor.source.prometheus.server import Server
 
 __all__ = ["Measuring", "probe"]

@@ -12,14 +12,6 @@ at with ``offset``, and a bucket ends one millisecond early.
 Joins. A pod's request counts while it is bound to a node and its phase is Running (or Pending: it is starting). Its devices' measurements
 count while it holds them and neither terminates nor waits in a crash loop. So every bucket of a device falls into one category, and what
 has no measurement is what is left.
-
-Names and labels are those that exporters emit:
-https://github.com/NVIDIA/dcgm-exporter (etc/default-counters.csv, internal/pkg/rendermetrics) ·
-https://github.com/ROCm/device-metrics-exporter ·
-https://docs.cloud.google.com/kubernetes-engine/docs/how-to/tpus (duty_cycle) ·
-https://awsdocs-neuron.readthedocs-hosted.com/en/latest/tools/neuron-sys-tools/neuron-monitor-user-guide.html ·
-https://docs.habana.ai/en/latest/Orchestration/Prometheus_Metric_Exporter.html ·
-https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics
 """
 
 from __future__ import annotations
@@ -27,163 +19,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from auditor.usage import GRACE_SECONDS, STUCK
+from auditor.source.prometheus.exporters import Exporter, Labels
+from auditor.source.prometheus.holding import Holding, any_of
 
-__all__ = ["EXPORTERS", "RESOURCES", "Exporter", "Labels", "Queries"]
+__all__ = ["Queries"]
 
-# Resource names as kube-state-metrics writes them: what is not a letter or digit is an underscore. Amounts of memory and cores of HAMi are
-# no devices.
-RESOURCES = (
-    "nvidia_com_gpu|nvidia_com_gpu_shared|nvidia_com_mig_.+|nvidia_com_pgpu|amd_com_gpu.*|google_com_tpu|"
-    "aws_amazon_com_neuron(core|device)?|habana_ai_gaudi|gpu_intel_com_(i915|xe)"
-)
-_STUCK = "|".join(STUCK)
 _HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """Which labels of an exporter's series name the pod that holds a device.
-
-    Attributes:
-        pod, namespace: names of labels; empty where series name none.
-    """
-
-    pod: str = ""
-    namespace: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.pod)
-
-
-@dataclass(frozen=True, slots=True)
-class Exporter:
-    """A program that measures devices of one maker.
-
-    Attributes:
-        name: in words.
-        resources: the resources whose units it measures, as a regular expression over names of kube-state-metrics.
-        metrics: how busy a device is, the best first, each with the value that stands for always busy, and a matcher or nothing.
-        keys: the labels that tell devices apart.
-        host: the labels that may name the node.
-        labels: the labels that may name the pod, the best first.
-        memory: memory in use, with the amount above which a context or model is resident: 1 GiB.
-    """
-
-    name: str
-    resources: str
-    metrics: tuple[tuple[str, int, str], ...]
-    keys: tuple[str, ...]
-    host: tuple[str, ...]
-    labels: tuple[Labels, ...]
-    memory: tuple[str, int] | None = None
-
-
-# Where a scrape does not honour labels, what the exporter says of the pod is in exported_pod, and pod is the exporter itself.
-_POD = (Labels("exported_pod", "exported_namespace"), Labels("pod", "namespace"))
-EXPORTERS = (
-    Exporter(
-        "DCGM exporter",
-        "nvidia_com_.+",
-        (
-            ("DCGM_FI_PROF_GR_ENGINE_ACTIVE", 1, ""),
-            ("DCGM_FI_PROF_GR_ENGINE_UTIL_RATIO", 1, ""),  # its name since DCGM 4.6
-            ("DCGM_FI_DEV_GPU_UTIL", 100, ""),
-            ("DCGM_FI_DEV_GPU_UTIL_RATIO", 1, ""),
-        ),
-        ("UUID", "GPU_I_ID"),
-        ("Hostname", "hostname"),
-        (*_POD, Labels("pod_name", "pod_namespace")),
-        ("DCGM_FI_DEV_FB_USED", 1024),  # MiB
-    ),
-    Exporter(
-        "AMD device metrics exporter",
-        "amd_com_gpu.*",
-        (("gpu_gfx_activity", 100, ""), ("amd_gpu_gfx_activity", 100, "")),
-        ("serial_number", "gpu_id", "gpu_partition_id"),
-        ("hostname",),
-        _POD,
-        ("gpu_used_vram", 1074),  # MB
-    ),
-    Exporter("TPU device plugin", "google_com_tpu", (("duty_cycle", 100, 'make="cloud-tpu"'),), ("accelerator_id",), ("node",), _POD),
-    Exporter(
-        "neuron-monitor",
-        "aws_amazon_com_neuron(core|device)?",
-        (("neuroncore_utilization_ratio", 1, ""),),
-        ("instance_id", "neuroncore"),
-        ("node",),
-        (Labels("pod_name", "namespace"), *_POD),
-    ),
-    Exporter("Gaudi exporter", "habana_ai_gaudi", (("habanalabs_utilization", 100, ""),), ("UUID", "uuid", "device"), ("node",), _POD),
-    Exporter("XPU Manager", "gpu_intel_com_(i915|xe)", (("hw_gpu_utilization_ratio", 1, ""),), ("pci_bdf", "node"), ("node",), _POD),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Queries:
-    """The questions about one chunk of time.
-
-    Attributes:
-        chunk: its length in seconds.
-        step: seconds between two looks; divides the chunk.
-        idle: a device that is never busier than this part of the time is idle.
-        grace: seconds after which a pod that is being deleted should be gone.
-        cluster: a label matcher that chooses the cluster, such as ``cluster="prod"``; empty where the server has only one.
-        namespaces: a regular expression of the namespaces that hold devices; empty for any.
-    """
-
-    chunk: int
-    step: int = 300
-    idle: float = 0.01
-    grace: int = GRACE_SECONDS
-    cluster: str = ""
-    namespaces: str = ""
-
-    # -- who held what ------------------------------------------------------------------------------------------------------------------
-
-    def capacity(self, state: str = "capacity") -> str:
-        """Unit-looks of each node's resource; ``state`` may also be ``allocatable``."""
-        return self._sum(f"max by (node, resource) ({self._metric(f'kube_node_status_{state}', _OF_DEVICES)} > 0)")
-
-    def present(self) -> str:
-        """In how many looks each node has a capacity."""
-        return f"count_over_time((max by (node) ({self._metric('kube_node_status_capacity', _OF_DEVICES)}))[{self.chunk}s:{self.step}s])"
-
-    def asking(self) -> str:
-        """The namespaces whose pods ask for devices."""
-        requests = self._metric("kube_pod_container_resource_requests", _OF_DEVICES)
-        return f"count_over_time((count by (namespace) ({requests}))[{self.chunk}s:{self.step}s])"
-
-    def units(self) -> str:
-        """The largest number of units that each node had of a resource."""
-        inner = f"max by (node, resource) ({self._metric('kube_node_status_capacity', _OF_DEVICES)})"
-        return f"max_over_time(({inner})[{self.chunk}s:{self.step}s])"
-
-    def looks(self) -> str:
-        """In how many looks kube-state-metrics has any node."""
-        return f"count_over_time((count({self._metric('kube_node_status_capacity')}))[{self.chunk}s:{self.step}s])"
-
-    def cordoned(self) -> str:
-        """In how many looks a node took no pods."""
-        unschedulable = self._metric("kube_node_spec_unschedulable")
-        return f"count_over_time((max by (node) ({unschedulable}) == 1)[{self.chunk}s:{self.step}s])"
-
-    def running(self) -> str:
-        """Unit-looks of pods that run."""
-        return self._by_pod(self._requests("Running"))
-
-    def starting(self) -> str:
-        """Unit-looks of pods that are bound and do not run yet."""
-        return self._by_pod(self._requests("Pending"))
-
-    def terminating(self) -> str:
-        """Unit-looks of pods that run and should be gone."""
-        return self._by_pod(f"{self._requests('Running')} and on (namespace, pod, uid) {self._overdue()}")
-
-    def crashing(self) -> str:
-        """Unit-looks of pods that run, and of which a container waits to be started again."""
-        running, waiting, overdue = self._requests("Running"), self._waiting(), self._overdue()
-        return self._by_pod(f"({running} and on (namespace, pod, uid) {waiting}) unless on (namespace, pod, uid) {overdue}")
+class Queries(Holding):
+    """All questions about one chunk of time: also whether what was held was used."""
 
     # -- whether it was used ------------------------------------------------------------------------------------------------------------
 
@@ -220,8 +66,7 @@ class Queries:
 
     def shared(self, exporter: Exporter, what: str, nodes: Iterable[str]) -> str:
         """Unit-looks of pods times devices of their node: ``covered``, ``idle`` or ``used`` ones."""
-        chosen = "|".join(name.replace(".", "\\\\.") for name in nodes)
-        on_them = f'node=~"{chosen}"'
+        on_them = f'node=~"{any_of(nodes)}"'
         held = f"sum by (namespace, pod, node) ({self._held(exporter, on_them)})"
         busy = self._busy(exporter, Labels())
         device = {
@@ -258,65 +103,7 @@ class Queries:
         counted = f"({self._devices(exporter, labels, metric)} <= {self.idle}) and {seen}" if idle else seen
         return f"count by (namespace, pod) ({counted}) and on (namespace, pod) {self._holds(exporter)}"
 
-    # -- who is who ---------------------------------------------------------------------------------------------------------------------
-
-    def owners(self, pods: Iterable[str]) -> str:
-        """The controllers of pods."""
-        chosen = self._within(f'owner_is_controller="true", pod=~"{_any(pods)}"')
-        return f"max by (namespace, pod, owner_kind, owner_name) ({self._last('kube_pod_owner', chosen)})"
-
-    def owners_of(self, kind: str, names: Iterable[str]) -> str:
-        """The controllers of ReplicaSets or Jobs."""
-        metric, label = {"ReplicaSet": ("kube_replicaset_owner", "replicaset"), "Job": ("kube_job_owner", "job_name")}[kind]
-        chosen = self._within(f'{label}=~"{_any(names)}"')
-        return f"max by (namespace, {label}, owner_kind, owner_name) ({self._last(metric, chosen)})"
-
-    def node_labels(self, nodes: Iterable[str]) -> str:
-        """The labels of nodes, as far as kube-state-metrics was told to expose them."""
-        return self._last("kube_node_labels", f'node=~"{_any(nodes)}"')
-
     # -- pieces -------------------------------------------------------------------------------------------------------------------------
-
-    def _metric(self, name: str, matchers: str = "", *, now: bool = False) -> str:
-        """Series of a metric; states are looked at as they were at the beginning of the bucket."""
-        inner = ", ".join(filter(None, (matchers, self.cluster)))
-        selector = f"{name}{{{inner}}}" if inner else name
-        return selector if now else f"{selector} offset {self.step}s"
-
-    @property
-    def _bucket(self) -> str:
-        return f"[{self.step}s] offset 1ms"
-
-    def _last(self, name: str, matchers: str) -> str:
-        return f"last_over_time({self._metric(name, matchers, now=True)}[{self.chunk + self.step}s])"
-
-    def _within(self, matchers: str) -> str:
-        chosen = f'namespace=~"{self.namespaces}"' if self.namespaces else ""
-        return ", ".join(filter(None, (matchers, chosen)))
-
-    def _sum(self, inner: str) -> str:
-        return f"sum_over_time(({inner})[{self.chunk}s:{self.step}s])"
-
-    def _by_pod(self, inner: str) -> str:
-        return f"sum by (namespace, pod, node, resource) ({self._sum(inner)})"
-
-    def _requests(self, phase: str, resources: str = RESOURCES, extra: str = "") -> str:
-        """What pods in a phase request and hold, by pod and resource. ``max`` first: a pair of replicas scrapes everything twice."""
-        matchers = self._within(", ".join(filter(None, (f'resource=~"{resources}", node!=""', extra))))
-        requests = self._metric("kube_pod_container_resource_requests", matchers)
-        phases = self._metric("kube_pod_status_phase", self._within(f'phase="{phase}"'))
-        return (
-            f"sum by (namespace, pod, uid, node, resource) (max by (namespace, pod, uid, container, node, resource) ({requests})"
-            f" * on (namespace, pod, uid) group_left () max by (namespace, pod, uid) ({phases} == 1))"
-        )
-
-    def _overdue(self) -> str:
-        deleted = self._metric("kube_pod_deletion_timestamp", self._within(""))
-        return f"max by (namespace, pod, uid) (time() - {self.step} - {deleted} > {self.grace})"
-
-    def _waiting(self) -> str:
-        waiting = self._metric("kube_pod_container_status_waiting_reason", self._within(f'reason=~"{_STUCK}"'))
-        return f"max by (namespace, pod, uid) ({waiting} == 1)"
 
     def _held(self, exporter: Exporter, extra: str = "") -> str:
         """Units that pods hold and could use."""
@@ -355,13 +142,10 @@ class Queries:
                 found = f'label_replace({found}, "{target}", "$1", "{source}", "(.+)")'
         return found
 
-
-_OF_DEVICES = f'resource=~"{RESOURCES}"'
+    @property
+    def _bucket(self) -> str:
+        return f"[{self.step}s] offset 1ms"
 
 
 def _named(labels: Labels) -> str:
     return f'{labels.pod}!=""' if labels else ""
-
-
-def _any(names: Iterable[str]) -> str:
-    return "|".join(name.replace(".", "\\\\.") for name in sorted(names))

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import cluster, live
+from benchmarks import cluster, cost, live
 from benchmarks.generate import write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,6 +152,23 @@ def live_cluster(verdicts: Verdicts, runs: int, pods: int) -> None:
     verdicts.say(f"{what}: requests that fetch no page of a list", figures.requests - figures.pages, 5, "", exact=True)
 
 
+def costs(verdicts: Verdicts, gpus: int, days: int) -> None:
+    """A long window of many devices on a real Prometheus: its work, and not ours."""
+    testbed = cluster.testbed() if cost.has_prometheus() else None
+    if testbed is None:
+        return
+    with testbed:
+        figures = cost.measure(testbed, gpus, days)
+    what = f"costs of {gpus} GPUs in {days} days"
+    print(f"      {what}: {figures.samples / 1e6:.1f} million samples loaded in {figures.loaded:.0f} s")
+    queries = figures.costs["coverage"]["queries"]
+    print(
+        f"      {what}: {figures.whole:.1f} s, of which {figures.waited:.1f} s wait for {queries} queries, {figures.client:.1f} s are ours"
+    )
+    verdicts.say(f"{what}: peak memory of all its processes together", figures.memory, 300, "MiB")
+    verdicts.say(f"{what}: mlaudit itself / the whole", figures.client / figures.whole, 0.5)
+
+
 def start(verdicts: Verdicts, runs: int) -> None:
     """How long the smallest command takes, beside an interpreter that does nothing."""
 
@@ -181,6 +198,7 @@ def main() -> None:
     corpus(verdicts, runs * 2)
     generated(verdicts, runs, given.documents)
     live_cluster(verdicts, runs, given.pods or (2000 if given.quick else 10_000))
+    costs(verdicts, *((100, 7) if given.quick else (1000, 30)))
     sys.exit(verdicts.broken > 0)
 
 

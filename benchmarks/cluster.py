@@ -20,7 +20,7 @@ from tests.testbed.client import Client
 from tests.testbed.cluster import Testbed
 from tests.testbed.definitions import define
 
-__all__ = ["PODS_OF_A_NAMESPACE", "fill", "testbed"]
+__all__ = ["PODS_OF_A_NAMESPACE", "fill", "gpu_node", "pod_template", "running_status", "still", "testbed"]
 
 PODS_OF_A_NAMESPACE = 50
 _DEPLOYMENTS, _REPLICAS, _WORKERS, _JOBS = 4, 8, 16, 2
@@ -50,10 +50,15 @@ def testbed() -> Testbed | None:
 def fill(cluster: Testbed, namespaces: int) -> None:
     """Make the namespaces, the nodes, the owners and the pods."""
     define(cluster, [("kubeflow.org", "PyTorchJob", "v1")])
-    for program in _UNMOVED:
-        cluster.daemons[program].stop(kill=True)
+    still(cluster)
     with ThreadPoolExecutor(_THREADS) as threads:
         list(threads.map(_Filler(cluster.client()).namespace, range(namespaces)))
+
+
+def still(cluster: Testbed) -> None:
+    """Stop everything that would move what is made."""
+    for program in _UNMOVED:
+        cluster.daemons[program].stop(kill=True)
 
 
 class _Filler:
@@ -69,7 +74,7 @@ class _Filler:
         self._create(f"/api/v1/namespaces/{name}/serviceaccounts", {"metadata": {"name": "default"}})  # or admission lets no pod in
         nodes = [f"node-{index:03}-{number}" for number in range(_NODES_OF_A_NAMESPACE)]
         for node in nodes:
-            self._create("/api/v1/nodes", _node(node))
+            self._create("/api/v1/nodes", gpu_node(node))
         for number, (owner, pod) in enumerate(self._pods(name)):
             waits = number == PODS_OF_A_NAMESPACE - 1
             if not waits:
@@ -84,7 +89,7 @@ class _Filler:
         """Every pod with the reference to its owner, which is made before."""
         for number in range(_DEPLOYMENTS):
             app = f"server-{number}"
-            template = _template(app, "ghcr.io/example/server:2.4.1", gpus=int(number == 0))
+            template = pod_template(app, "ghcr.io/example/server:2.4.1", gpus=int(number == 0))
             deployment = self._owner(
                 namespace, "apps/v1", "Deployment", app, {**_selected(app), "replicas": _REPLICAS, "template": template}
             )
@@ -93,14 +98,14 @@ class _Filler:
                 spec = {**_selected(app), "replicas": _REPLICAS, "template": template}
                 replica_set = self._owner(namespace, "apps/v1", "ReplicaSet", f"{app}-{version}", spec, deployment)
             yield from ((replica_set, copy.deepcopy(template)) for _ in range(_REPLICAS))
-        worker = _template("train", "ghcr.io/example/trainer:1.9.0", gpus=1)
+        worker = pod_template("train", "ghcr.io/example/trainer:1.9.0", gpus=1)
         job = self._owner(
             namespace, "kubeflow.org/v1", "PyTorchJob", "train",
             {"pytorchReplicaSpecs": {"Worker": {"replicas": _WORKERS, "restartPolicy": "OnFailure", "template": worker}}},
         )  # fmt: skip
         yield from ((job, copy.deepcopy(worker)) for _ in range(_WORKERS))
         for number in range(_JOBS):
-            template = _template(f"load-{number}", "ghcr.io/example/loader:1.0.3", gpus=0)
+            template = pod_template(f"load-{number}", "ghcr.io/example/loader:1.0.3", gpus=0)
             template["spec"]["restartPolicy"] = "Never"
             yield self._owner(namespace, "batch/v1", "Job", f"load-{number}", {"template": template}), copy.deepcopy(template)
 
@@ -121,7 +126,7 @@ class _Filler:
         """What the kubelet of its node writes."""
         query = {"fieldManager": "kubelet"}
         answer = self._client.request(
-            "PATCH", f"{path}/status", {"status": _status(pod)}, query=query, content_type="application/merge-patch+json"
+            "PATCH", f"{path}/status", {"status": running_status(pod)}, query=query, content_type="application/merge-patch+json"
         )
         if answer.status != 200:
             raise SystemExit(f"PATCH {path}: {answer.status} {answer.body[:300]!r}")
@@ -131,7 +136,7 @@ def _selected(app: str) -> _Object:
     return {"selector": {"matchLabels": {"app": app}}}
 
 
-def _node(name: str) -> _Object:
+def gpu_node(name: str) -> _Object:
     resources = {"cpu": "96", "memory": "1Ti", "pods": "110", "nvidia.com/gpu": "8"}
     return {
         "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "nvidia.com/gpu.product": "NVIDIA-H100-80GB-HBM3"}},
@@ -144,9 +149,9 @@ def _node(name: str) -> _Object:
     }
 
 
-def _template(app: str, image: str, gpus: int) -> _Object:
+def pod_template(app: str, image: str, gpus: int) -> _Object:
     """A pod of 6 to 7 kB as a list holds it, with what the API server adds."""
-    environment = [{"name": f"SETTING_{index}", "value": f"value-{index}"} for index in range(8)]
+    environment: list[_Object] = [{"name": f"SETTING_{index}", "value": f"value-{index}"} for index in range(8)]
     environment += [{"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
     probe = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": 10}
     device = {"nvidia.com/gpu": str(gpus)} if gpus else {}
@@ -171,7 +176,7 @@ def _template(app: str, image: str, gpus: int) -> _Object:
     }
 
 
-def _status(pod: _Object) -> _Object:
+def running_status(pod: _Object) -> _Object:
     image = pod["spec"]["containers"][0]["image"]
     kinds = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
     return {

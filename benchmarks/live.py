@@ -5,36 +5,30 @@ The promise is for 10,000 pods; with fewer, the start of Python and of the rules
 Raw means: the lists that mlaudit asked for, by the API server's own record, page by page, one request after the other over one connection,
 with the same ``limit`` and compressed as mlaudit asks for them. What comes is thrown away without being unpacked or decoded, and Python's
 own start is not counted. Of mlaudit the whole process counts, from its start to its end.
-
-Memory is the proportional set size (PSS in proc_pid_smaps_rollup(5)) of mlaudit and its children together, at its highest. Children are
-forked and share most pages with their parent: their resident sizes (RSS) would count those several times.
+Memory is that of mlaudit and its children together, as in ``process.py``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from auditor.source.cluster.pages import PAGE
+from benchmarks.process import Mlaudit
 from tests.testbed.audit import AuditEvent
 from tests.testbed.client import Client
 from tests.testbed.cluster import Testbed
 
 __all__ = ["Figures", "measure"]
 
-_ROOT = Path(__file__).resolve().parents[1]
 _USER = "auditor"
 _ROLE = """
 {kind: ClusterRole, apiVersion: rbac.authorization.k8s.io/v1, metadata: {name: reader},
@@ -44,7 +38,6 @@ _ROLE = """
  roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader},
  subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: auditor}]}
 """
-_SAMPLED_EVERY = 0.01
 _TOKEN = re.compile(rb'"continue":"([^"]+)"')
 _BEGINNING = 2000  # the metadata of a list of built-in objects stands before its items, with the token
 _AGENT = "python-urllib3"
@@ -84,15 +77,17 @@ def measure(cluster: Testbed, runs: int) -> Figures:
     """Run both in turn, so often; once before and once more, for the memory."""
     cluster.apply(_ROLE)
     with tempfile.TemporaryDirectory() as folder:
-        command = _Command(cluster, Path(folder, "report.json"))
+        file = Path(folder, "report.json")
+        account = ("--kubeconfig", str(cluster.kubeconfig(_USER)))
+        command = Mlaudit(["cluster", *account, "--format", "json", "--output", str(file), "--exit-zero"])
         command.run()  # the first after a change of roles may be refused for an instant; and the API server's caches fill
         pages = _lists(_events(cluster))
         before = len(_events(cluster))
         taken = [(_fetch(cluster.client(_USER), pages), command.run()) for _ in range(runs)]
         decoded, _ = _fetch(cluster.client(_USER), pages, decode=True)
-        memory, largest = command.memory()
+        memory, largest = command.watched()[1], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         events = _events(cluster)[before:]
-        report = json.loads(command.report.read_text(encoding="utf-8"))
+        report = json.loads(file.read_text(encoding="utf-8"))
     return Figures(
         raws=tuple(seconds for (seconds, _), _ in taken),
         wholes=tuple(seconds for _, seconds in taken),
@@ -104,54 +99,6 @@ def measure(cluster: Testbed, runs: int) -> Figures:
         pages=taken[0][0][1],
         report=report,
     )
-
-
-class _Command:
-    """`mlaudit cluster`, as a process of its own."""
-
-    def __init__(self, cluster: Testbed, report: Path) -> None:
-        self.report = report
-        self._command = [
-            *(sys.executable, "-m", "auditor", "cluster", "--kubeconfig", str(cluster.kubeconfig(_USER))),
-            *("--format", "json", "--output", str(report), "--exit-zero"),
-        ]
-
-    def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self._command, cwd=_ROOT, env={**os.environ, "PYTHONPATH": str(_ROOT)})
-
-    def run(self) -> float:
-        """Seconds from its start to its end."""
-        begin = time.perf_counter()
-        status = self.start().wait()
-        seconds = time.perf_counter() - begin
-        if status:
-            raise SystemExit(f"mlaudit cluster ended with {status}")
-        return seconds
-
-    def memory(self) -> tuple[float, float]:
-        """MiB of it and its children together, and of the largest of them; looking slows it down, so that its time does not count."""
-        process, highest = self.start(), 0
-        while process.poll() is None:
-            highest = max(highest, sum(map(_proportional, _family(process.pid))))
-            time.sleep(_SAMPLED_EVERY)
-        return highest / 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    with contextlib.suppress(OSError):  # it has just ended
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            for child in (thread / "children").read_text(encoding="ascii").split():
-                yield from _family(int(child))
-
-
-def _proportional(pid: int) -> int:
-    """Its share of memory in kB."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1])
-    return 0
 
 
 # -- the raw fetch -------------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Prints what is generated again: the rules' pages, the schema of ``mlaudit.yaml``, what the README shows, and the golden reports.
+"""Prints what is generated again: the rules' pages, the commands, the schema of ``mlaudit.yaml``, what the README shows, and the golden reports.
 
 ``python -m tests.regenerate`` writes them; `tests/test_docs.py` and `tests/test_golden.py` fail when a committed one is stale.
 """
@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+import click
 from click.testing import CliRunner
 
 from auditor.cli import cli
@@ -20,7 +21,7 @@ from auditor.registry import load_rules
 from auditor.rule import Profile, Rule
 
 ROOT = Path(__file__).resolve().parents[1]
-README, RULES = ROOT / "README.md", ROOT / "docs" / "rules.md"
+README, RULES, COMMANDS = ROOT / "README.md", ROOT / "docs" / "rules.md", ROOT / "docs" / "commands.md"
 SCHEMA = ROOT / "docs" / "mlaudit.schema.json"
 
 
@@ -52,12 +53,8 @@ def run(*arguments: str, columns: int = 80) -> str:
 def readme() -> str:
     """The README with its printed blocks made anew. A block is the fence that follows one of these headings."""
     text = README.read_text(encoding="utf-8")
-    text = _fenced(
-        text,
-        "## What it says",
-        "$ mlaudit scan fixtures/demo/training --min-severity medium\n" + run("scan", "fixtures/demo/training", "--min-severity", "medium"),
-    )
-    return _fenced(text, "## All options of `mlaudit scan`", run("scan", "--help"))
+    arguments = ("scan", "fixtures/demo/training", "--min-severity", "medium")
+    return _fenced(text, "## What it says", f"$ mlaudit {' '.join(arguments)}\n{run(*arguments)}")
 
 
 def _fenced(text: str, heading: str, body: str) -> str:
@@ -91,6 +88,14 @@ def rules() -> str:
     return "\n".join(parts)
 
 
+def commands() -> str:
+    """The help of every command."""
+    parts = ["# Commands\n\nPrinted by `make docs`.\n", f"```text\n{run('--help')}\n```\n"]
+    for name in cli.list_commands(click.Context(cli)):
+        parts.append(f"## mlaudit {name}\n\n```text\n{run(name, '--help')}\n```\n")
+    return "\n".join(parts)
+
+
 def config_schema() -> str:
     """The JSON schema of ``mlaudit.yaml``."""
     return json.dumps(schema(load_rules()), indent=2, ensure_ascii=False) + "\n"
@@ -99,6 +104,7 @@ def config_schema() -> str:
 if __name__ == "__main__":
     RULES.parent.mkdir(exist_ok=True)
     RULES.write_text(rules(), encoding="utf-8")
+    COMMANDS.write_text(commands(), encoding="utf-8")
     SCHEMA.write_text(config_schema(), encoding="utf-8")
     README.write_text(readme(), encoding="utf-8")
     for file in GOLDEN:

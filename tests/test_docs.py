@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
+import click
+import pytest
+
+from auditor.cli import cli
 from tests import regenerate
 
 
@@ -17,7 +24,21 @@ def test_readme_is_up_to_date() -> None:
     assert regenerate.README.read_text(encoding="utf-8") == regenerate.readme(), "run `make docs`"
 
 
-def test_readme_shows_real_exit_codes_and_commands() -> None:
-    text = regenerate.README.read_text(encoding="utf-8")
-    for command in ("scan", "rules", "explain", "completion"):
-        assert f"mlaudit {command}" in text
+def test_pages_of_the_commands_are_up_to_date() -> None:
+    assert regenerate.COMMANDS.read_text(encoding="utf-8") == regenerate.commands(), "run `make docs`"
+
+
+def readme_commands() -> list[str]:
+    """The command lines of the README that call mlaudit."""
+    blocks = re.findall(r"```sh\n(.*?)```", regenerate.README.read_text(encoding="utf-8"), re.DOTALL)
+    lines = (line.partition(" #")[0] for block in blocks for line in block.splitlines())
+    return [part.strip() for line in lines for part in re.split(r"&&|\|", line) if part.strip().startswith("mlaudit ")]
+
+
+@pytest.mark.parametrize("line", readme_commands())
+def test_commands_of_the_readme_have_the_options_that_it_names(line: str) -> None:
+    _, name, *arguments = shlex.split(line.removesuffix(')"'))
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None, f"there is no command {name}"
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert [word for word in arguments if word.startswith("-") and word != "-" and word.partition("=")[0] not in known] == []

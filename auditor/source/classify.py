@@ -25,6 +25,7 @@ __all__ = [
     "TEMPLATE",
     "TEMPLATED",
     "TEXT_IN_OBJECT",
+    "has_braces",
     "is_definition",
     "is_kustomization_file",
     "is_template",
@@ -162,6 +163,12 @@ def is_template(text: str) -> bool:
     if "{{" not in text and "{%" not in text:
         return False
     return any(_bare(line, match.start()) for line in _outside_blocks(text) for match in _BRACES.finditer(line))
+
+
+def has_braces(text: str) -> bool:
+    """Whether a template engine may have yet to fill a text in, even though it is YAML: it has double braces or ``{%`` outside of blocks
+    of text, in strings and comments too."""
+    return ("{{" in text or "{%" in text) and any(_BRACES.search(line) for line in _outside_blocks(text))
 
 
 def _outside_blocks(text: str) -> Iterator[str]:

@@ -18,7 +18,10 @@ from auditor.source import classify
 from auditor.source.markdown import read_markdown
 from auditor.source.text import Item, read_text
 
-__all__ = ["MAX_BYTES", "STDIN", "Found", "decode", "find", "is_read", "read_bytes", "read_file", "read_stdin", "shown", "too_large"]
+__all__ = [
+    "MAX_BYTES", "STDIN", "Found", "decode", "find", "is_markdown", "is_read", "read_bytes", "read_file", "read_stdin", "shown",
+    "too_large",
+]  # fmt: skip
 
 STDIN = "<stdin>"
 EXCLUDED = "excluded by the configuration"
@@ -236,8 +239,13 @@ def read_bytes(content: bytes, file: str) -> list[Item]:
     text = decode(content, file)
     if isinstance(text, Unread):
         return [text]
-    items = read_markdown(text, file) if file.endswith(_MARKDOWN) else read_text(text, file)
+    items = read_markdown(text, file) if is_markdown(file) else read_text(text, file)
     return items or [NotJudged(file, 1, classify.EMPTY)]
+
+
+def is_markdown(file: str) -> bool:
+    """Whether the name says that manifests stand in fences."""
+    return file.endswith(_MARKDOWN)
 
 
 def decode(content: bytes, file: str) -> str | Unread:

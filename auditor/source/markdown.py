@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from auditor.document import Document, NotJudged
 from auditor.source.text import Item, read_text
 
-__all__ = ["read_markdown"]
+__all__ = ["fenced", "read_markdown"]
 
 # What may stand before a fence: indentation, quote marks, the marks of list items.
 _OPEN = re.compile(r"([ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+){0,9})(`{3,}|~{3,})(.*)")
@@ -56,12 +56,18 @@ def read_markdown(text: str, file: str) -> list[Item]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     items: list[Item] = []
-    for fence in _fences(text.split("\n")):
-        fence.undent()
-        items += read_text("\n".join(fence.body) + "\n", file, line=fence.first, column=fence.column, fragment=True)
+    for body, first, column in fenced(text):
+        items += read_text(body, file, line=first, column=column, fragment=True)
     for index, document in enumerate(item for item in items if isinstance(item, Document)):
         document.index = index
     return items or [NotJudged(file, 1, "Markdown without manifests")]
+
+
+def fenced(text: str) -> Iterator[tuple[str, int, int]]:
+    """What stands in each of these fences, with the number of lines before it and of characters before each of its lines."""
+    for fence in _fences(text.split("\n")):
+        fence.undent()
+        yield "\n".join(fence.body) + "\n", fence.first, fence.column
 
 
 def _fences(lines: list[str]) -> Iterator[_Fence]:

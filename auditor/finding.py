@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypedDict
 
 from auditor.document import Document, Location, ObjectRef, Path, format_path
+from auditor.patch import Change, Patch
 
 __all__ = ["Confidence", "Fault", "FaultDetails", "Finding", "RuleFailure", "Severity", "Skipped", "Suppressed", "fingerprint"]
 
@@ -54,6 +55,7 @@ class Fault:
         confidence: likewise.
         location: the place, where it is not that of ``path`` (input that could not be read, a key that stands twice).
         profiles: where only some of the rule's profiles contain this sort of fault; empty for all of them.
+        patch: what mends it without a decision; empty where there is no such thing.
     """
 
     document: Document | None
@@ -64,6 +66,7 @@ class Fault:
     confidence: Confidence | None = None
     location: Location | None = None
     profiles: Collection[str] = ()
+    patch: tuple[Change, ...] = ()
 
 
 class FaultDetails(TypedDict, total=False):
@@ -73,6 +76,7 @@ class FaultDetails(TypedDict, total=False):
     severity: Severity | None
     confidence: Confidence | None
     profiles: Collection[str]
+    patch: tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ class Finding:
         message, remediation: what is wrong and what to write instead.
         fingerprint: 16 hexadecimal digits; the same after lines move, files are renamed and documents change places.
         rendered: the kustomization or chart that the object comes out of, until `together` says it in the message; else empty.
+        patch: what `mlaudit fix` does about it; None where it cannot. It is about this very text, and no part of a report.
     """
 
     file: str
@@ -102,6 +107,7 @@ class Finding:
     remediation: str
     fingerprint: str = ""
     rendered: str = ""
+    patch: Patch | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

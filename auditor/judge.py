@@ -14,6 +14,7 @@ from auditor.config import Settings
 from auditor.document import Document, Location, Path, Unread, along, format_path, mapping
 from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint
 from auditor.ignores import Ignore, entries, ignored
+from auditor.patch import Patch
 from auditor.processes import without_collector
 from auditor.provenance import set_by
 from auditor.rule import Profile, Rule, Scope
@@ -310,6 +311,7 @@ def _finding(rule: Rule, fault: Fault, place: Location, path: str, number: int, 
         remediation="; ".join(filter(None, (fault.remediation, _who_edits(document, fault.path)))),
         fingerprint=fingerprint(rule.name, document.ref if document else None, identity, detail),
         rendered=document.rendered if document else "",
+        patch=Patch(document.index, fault.patch) if document and fault.patch and document.positioned and not document.rendered else None,
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from auditor.document import Path, Unknown, format_path, is_placeholder, mapping, parse_path, sequence, strings
 from auditor.finding import Confidence, Fault, Severity, Skipped
+from auditor.patch import Change, Put, Remove, Rename
 from auditor.workload import Role, Workload
 
 __all__ = [
@@ -31,12 +32,16 @@ __all__ = [
     "PSS_RESTRICTED",
     "RECOMMENDED",
     "STRICT",
+    "Change",
     "Confidence",
     "Fault",
     "Objection",
     "Options",
     "Path",
     "Profile",
+    "Put",
+    "Remove",
+    "Rename",
     "Result",
     "Role",
     "Rule",
@@ -133,6 +138,7 @@ class Rule:
         exempt: workloads of these roles are not judged, except under a profile that states a standard.
         mentions: only objects that hold one of these words, anywhere, are judged: a cheap way to leave most of them out.
         live: it judges what only a live cluster shows, and is asked there only.
+        fixable: some of its faults carry a patch, and `mlaudit fix` mends them.
         needs: kinds of other objects that it looks at.
         options: names with their defaults; the type of the default is the type of the option.
         check: the function.
@@ -153,6 +159,7 @@ class Rule:
     exempt: frozenset[Role]
     mentions: frozenset[bytes]
     live: bool
+    fixable: bool
     needs: tuple[str, ...]
     options: Options
     check: Check = field(repr=False)
@@ -182,6 +189,7 @@ def rule(
     exempt: Iterable[Role] = (),
     mentions: Iterable[str] = (),
     live: bool = False,
+    fixable: bool = False,
     needs: Iterable[str] = (),
     options: Options | None = None,
 ) -> Callable[[Check], Check]:
@@ -210,6 +218,7 @@ def rule(
             exempt=frozenset(exempt),
             mentions=frozenset(word.encode() for word in mentions),
             live=live,
+            fixable=fixable,
             needs=tuple(sorted(needs)),
             options=MappingProxyType(dict(options or {})),
             check=check,

@@ -27,6 +27,8 @@ def page(rule: Rule) -> str:
     facts = [f"severity {rule.severity}, confidence {rule.confidence}, judges each {rule.scope}", f"profiles {profiles}"]
     if rule.live:
         facts.append("asked on live clusters only (`mlaudit cluster`)")
+    if rule.fixable:
+        facts.append("`mlaudit fix` mends it where that takes no decision")
     if rule.tags:
         facts.append(f"tags {', '.join(sorted(rule.tags))}")
     if rule.needs:

@@ -66,7 +66,7 @@ def _json(rules: list[Rule]) -> str:
         {
             "name": rule.name, "title": rule.title, "topic": rule.topic, "severity": str(rule.severity), "confidence": str(rule.confidence),
             "scope": str(rule.scope), "profiles": sorted(map(str, rule.profiles)), "tags": sorted(rule.tags), "options": dict(rule.options),
-            "live": rule.live,
+            "live": rule.live, "fixable": rule.fixable,
         }
         for rule in rules
     ]  # fmt: skip

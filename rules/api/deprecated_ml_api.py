@@ -96,7 +96,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from auditor.document import Document, mapping
-from auditor.rule import RECOMMENDED, Fault, Severity, rule
+from auditor.rule import RECOMMENDED, Change, Fault, Put, Rename, Severity, rule
 
 
 class _Row(NamedTuple):
@@ -146,11 +146,28 @@ _ROWS: dict[str, tuple[_Row, ...]] = {
         _row(".*", "", "belongs to kube-batch, which is retired", "`apiVersion: scheduling.volcano.sh/v1beta1`, or Kueue"),
     ),
 }  # fmt: skip
+# Kinds that mean the same in another version, with the fields of their spec that have another name there, and those that stop the change.
+# Sources: the conversions in https://github.com/kubernetes-sigs/kueue/tree/main/apis/kueue/v1beta1 (what has none is the same), and
+# of https://github.com/kubeflow/notebooks/tree/main/components/notebook-controller/api
+_KUEUE, _NOTEBOOK = "kueue.x-k8s.io/v1beta2", "kubeflow.org/v1"
+_SAME: dict[tuple[str, str], tuple[str, dict[str, str], frozenset[str]]] = {
+    ("kueue.x-k8s.io/v1beta1", "AdmissionCheck"): (_KUEUE, {}, frozenset({"retryDelayMinutes"})),
+    ("kueue.x-k8s.io/v1beta1", "ClusterQueue"): (
+        _KUEUE, {"cohort": "cohortName"}, frozenset({"admissionChecks", "flavorFungibility", "excludeResourcePrefixes"}),
+    ),
+    ("kueue.x-k8s.io/v1beta1", "LocalQueue"): (_KUEUE, {}, frozenset()),
+    ("kueue.x-k8s.io/v1beta1", "ProvisioningRequestConfig"): (_KUEUE, {}, frozenset()),
+    ("kueue.x-k8s.io/v1beta1", "ResourceFlavor"): (_KUEUE, {}, frozenset()),
+    ("kueue.x-k8s.io/v1beta1", "Topology"): (_KUEUE, {}, frozenset()),
+    ("kueue.x-k8s.io/v1beta1", "WorkloadPriorityClass"): (_KUEUE, {}, frozenset()),
+    ("kubeflow.org/v1alpha1", "Notebook"): (_NOTEBOOK, {}, frozenset()),
+    ("kubeflow.org/v1beta1", "Notebook"): (_NOTEBOOK, {}, frozenset()),
+}  # fmt: skip
 _MODE = "serving.kserve.io/deploymentMode"
 _MODES = {"Serverless": "Knative", "RawDeployment": "Standard"}
 
 
-@rule("deprecated-ml-api", title="Deprecated API of an ML operator", severity=Severity.MEDIUM, profiles={RECOMMENDED})
+@rule("deprecated-ml-api", title="Deprecated API of an ML operator", severity=Severity.MEDIUM, profiles={RECOMMENDED}, fixable=True)
 def check(document: Document) -> Iterator[Fault]:
     ref = document.ref
     for row in _ROWS.get(ref.group, ()):
@@ -161,21 +178,30 @@ def check(document: Document) -> Iterator[Fault]:
                 f"{ref.group}/{ref.version} {ref.kind} {row.why}",
                 remediation=f"write {row.instead}",
                 severity=row.severity,
+                patch=_patch(document),
             )
             break
     if ref.group == "serving.kserve.io":
         mode = mapping(mapping(document.raw.get("metadata")).get("annotations")).get(_MODE)
         if isinstance(mode, str) and mode in _MODES:
             path = ("metadata", "annotations", _MODE)
-            yield _renamed(
-                document, path, f"the mode {mode} is called {_MODES[mode]} since KServe 0.16", f"write `{_MODE}: {_MODES[mode]}`"
-            )
+            message, remedy = f"the mode {mode} is called {_MODES[mode]} since KServe 0.16", f"write `{_MODE}: {_MODES[mode]}`"
+            yield _renamed(document, path, message, remedy, _MODES[mode])
     if ref.group == "leaderworkerset.x-k8s.io":
         template = mapping(mapping(document.raw.get("spec")).get("leaderWorkerTemplate"))
         if template.get("restartPolicy") == "Default":
             path = ("spec", "leaderWorkerTemplate", "restartPolicy")
-            yield _renamed(document, path, "`restartPolicy: Default` is deprecated, and means None", "write `restartPolicy: None`")
+            yield _renamed(document, path, "`restartPolicy: Default` is deprecated, and means None", "write `restartPolicy: None`", "None")
 
 
-def _renamed(document: Document, path: tuple[str, ...], message: str, remediation: str) -> Fault:
-    return Fault(document, path, message, remediation=remediation, severity=Severity.LOW)
+def _renamed(document: Document, path: tuple[str, ...], message: str, remediation: str, value: str) -> Fault:
+    return Fault(document, path, message, remediation=remediation, severity=Severity.LOW, patch=(Put(path, value),))
+
+
+def _patch(document: Document) -> tuple[Change, ...]:
+    """The new version, where all else stays as it is or only changes its name."""
+    ref, spec = document.ref, mapping(document.raw.get("spec"))
+    version, renamed, stops = _SAME.get((f"{ref.group}/{ref.version}", ref.kind), ("", {}, frozenset()))
+    if not version or stops & spec.keys():
+        return ()
+    return Put(("apiVersion",), version), *(Rename(("spec", old), new) for old, new in renamed.items() if old in spec)

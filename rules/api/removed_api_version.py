@@ -73,7 +73,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from auditor.document import Document
-from auditor.rule import RECOMMENDED, Fault, Severity, rule
+from auditor.rule import RECOMMENDED, Fault, Put, Severity, mapping, rule
 from auditor.snapshot import Snapshot
 
 
@@ -89,6 +89,9 @@ _SELECTOR = "`spec.selector` is required then"
 _INGRESS = "`backend` becomes `defaultBackend`, `serviceName` and `servicePort` become `service.name` and `service.port`; set `pathType`"
 _SIGNER = "`signerName` and `usages` are required then"
 _WEBHOOKS = "`sideEffects` and `admissionReviewVersions` are required then"
+_SHARES = "`assuredConcurrencyShares` becomes `nominalConcurrencyShares`"
+_LATE = "which is served since Kubernetes 1.29; before, write v1beta3"
+_ZERO = "`nominalConcurrencyShares: 0` is then none, and no longer the default"
 _DEVICES = "requests are written under `spec.devices.requests[].exactly`"
 _CLASS = "`resourceClassName` becomes a request with `deviceClassName`, and a ResourceClass a DeviceClass"
 _CLAIMS = "ResourceClaim ResourceClaimTemplate ResourceSlice DeviceClass"
@@ -116,22 +119,26 @@ _ROWS: tuple[tuple[str, str, _Removal], ...] = (
     ("rbac.authorization.k8s.io/v1alpha1", "ClusterRole ClusterRoleBinding Role RoleBinding", _Removal(23, "rbac.authorization.k8s.io/v1")),
     ("scheduling.k8s.io/v1alpha1", "PriorityClass", _Removal(23, "scheduling.k8s.io/v1")),
     ("batch/v1beta1", "CronJob", _Removal(25, "batch/v1")),
-    ("discovery.k8s.io/v1beta1", "EndpointSlice", _Removal(25, "discovery.k8s.io/v1")),
+    ("discovery.k8s.io/v1beta1", "EndpointSlice",
+     _Removal(25, "discovery.k8s.io/v1", "`topology` of an endpoint becomes `nodeName` and `zone`")),
     ("autoscaling/v2beta1", "HorizontalPodAutoscaler",
      _Removal(25, "autoscaling/v2", "`targetAverageUtilization` becomes `target.averageUtilization` with `target.type: Utilization`")),
     ("policy/v1beta1", "PodDisruptionBudget", _Removal(25, "policy/v1", "an empty selector then selects every pod of the namespace")),
     ("policy/v1beta1", "PodSecurityPolicy", _Removal(25, "", "label the namespace with `pod-security.kubernetes.io/enforce`")),
     ("node.k8s.io/v1beta1", "RuntimeClass", _Removal(25, "node.k8s.io/v1")),
     ("autoscaling/v2beta2", "HorizontalPodAutoscaler", _Removal(26, "autoscaling/v2")),
-    ("flowcontrol.apiserver.k8s.io/v1beta1", "FlowSchema PriorityLevelConfiguration", _Removal(26, "flowcontrol.apiserver.k8s.io/v1")),
+    ("flowcontrol.apiserver.k8s.io/v1beta1", "FlowSchema", _Removal(26, "flowcontrol.apiserver.k8s.io/v1", _LATE)),
+    ("flowcontrol.apiserver.k8s.io/v1beta1", "PriorityLevelConfiguration", _Removal(26, "flowcontrol.apiserver.k8s.io/v1", _SHARES)),
     ("storage.k8s.io/v1beta1", "CSIStorageCapacity", _Removal(27, "storage.k8s.io/v1")),
     ("resource.k8s.io/v1alpha1", "ResourceClaim ResourceClaimTemplate ResourceClass PodScheduling",
      _Removal(27, "resource.k8s.io/v1", _CLASS)),
-    ("flowcontrol.apiserver.k8s.io/v1beta2", "FlowSchema PriorityLevelConfiguration", _Removal(29, "flowcontrol.apiserver.k8s.io/v1")),
+    ("flowcontrol.apiserver.k8s.io/v1beta2", "FlowSchema", _Removal(29, "flowcontrol.apiserver.k8s.io/v1")),
+    ("flowcontrol.apiserver.k8s.io/v1beta2", "PriorityLevelConfiguration", _Removal(29, "flowcontrol.apiserver.k8s.io/v1", _SHARES)),
     ("resource.k8s.io/v1alpha2",
      "ResourceClaim ResourceClaimTemplate ResourceClass ResourceSlice ResourceClaimParameters ResourceClassParameters PodSchedulingContext",
      _Removal(31, "resource.k8s.io/v1", _CLASS)),
-    ("flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema PriorityLevelConfiguration", _Removal(32, "flowcontrol.apiserver.k8s.io/v1")),
+    ("flowcontrol.apiserver.k8s.io/v1beta3", "FlowSchema", _Removal(32, "flowcontrol.apiserver.k8s.io/v1")),
+    ("flowcontrol.apiserver.k8s.io/v1beta3", "PriorityLevelConfiguration", _Removal(32, "flowcontrol.apiserver.k8s.io/v1", _ZERO)),
     ("resource.k8s.io/v1alpha3", _CLAIMS, _Removal(34, "resource.k8s.io/v1", _DEVICES)),
     ("admissionregistration.k8s.io/v1beta1", "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding",
      _Removal(34, "admissionregistration.k8s.io/v1")),
@@ -142,7 +149,7 @@ _ROWS: tuple[tuple[str, str, _Removal], ...] = (
 _TABLE = {(version, kind): removal for version, kinds, removal in _ROWS for kind in kinds.split()}
 
 
-@rule("removed-api-version", title="API version that is no longer served", severity=Severity.HIGH, profiles={RECOMMENDED})
+@rule("removed-api-version", title="API version that is no longer served", severity=Severity.HIGH, profiles={RECOMMENDED}, fixable=True)
 def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
     ref = document.ref
     version = f"{ref.group}/{ref.version}"
@@ -156,4 +163,12 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
         ("apiVersion",),
         f"{version} {ref.kind} is not served since Kubernetes 1.{removal.minor}; Kubernetes {major}.{minor} refuses the object",
         remediation=f"write `apiVersion: {removal.instead}`{moves}" if removal.instead else f"there is no successor; {removal.moves}",
+        patch=(Put(("apiVersion",), removal.instead),) if _only_renamed(document, removal) else (),
     )
+
+
+def _only_renamed(document: Document, removal: _Removal) -> bool:
+    """Whether the object means the same in the new version. An empty selector of a PodDisruptionBudget once selected nothing."""
+    if document.ref.kind == "PodDisruptionBudget":
+        return mapping(document.raw.get("spec")).get("selector") != {}
+    return bool(removal.instead) and not removal.moves

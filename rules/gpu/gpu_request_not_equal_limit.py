@@ -76,7 +76,7 @@ from collections.abc import Iterator
 
 from auditor.accelerators import is_extended
 from auditor.document import Unknown
-from auditor.rule import COST, RECOMMENDED, Fault, Severity, rule
+from auditor.rule import COST, RECOMMENDED, Fault, Put, Severity, mapping, rule
 from auditor.workload import Container
 
 
@@ -85,6 +85,7 @@ from auditor.workload import Container
     title="GPU request differs from its limit",
     severity=Severity.CRITICAL,
     profiles={RECOMMENDED, COST},
+    fixable=True,
 )
 def check(container: Container) -> Iterator[Fault]:
     workload = container.template.workload
@@ -102,4 +103,13 @@ def check(container: Container) -> Iterator[Fault]:
             f"{found}; {consequence}",
             at=container.at(container.resources_key, "requests", key),
             remediation=f"set `{key}: {request}` under limits and drop it from requests",
+            patch=_patch(container, key) if limit is None else (),  # of two numbers either may be meant
         )
+
+
+def _patch(container: Container, key: str) -> tuple[Put, ...]:
+    """The request copied to the limits, as it is written."""
+    written = mapping(mapping(container.raw.get("resources")).get("requests")).get(key)
+    if isinstance(written, bool) or not isinstance(written, int | str):
+        return ()
+    return (Put(container.at("resources", "limits", key), written),)

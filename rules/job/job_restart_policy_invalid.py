@@ -124,7 +124,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from auditor.rule import RECOMMENDED, Fault, Path, Severity, is_placeholder, mapping, rule
+from auditor.rule import RECOMMENDED, Fault, Path, Put, Severity, is_placeholder, mapping, rule
 from auditor.workload import PodTemplate
 
 _JOBS = frozenset({("batch", "Job"), ("batch", "CronJob")})
@@ -144,11 +144,13 @@ _NEVER = "set `restartPolicy: Never`, which keeps the logs of failed attempts, o
     title="Restart policy that a job may not have",
     severity=Severity.CRITICAL,
     profiles={RECOMMENDED},
+    fixable=True,
 )
 def check(template: PodTemplate) -> Iterator[Fault]:
     policy = template.spec.get("restartPolicy")
     if "restartPolicy" in template.spec and (not isinstance(policy, str) or is_placeholder(policy)):
         return
+    patch = (Put((*template.path, "restartPolicy"), "Never"),)
     owner, at = template.holder
     version, kind = owner.get("apiVersion"), owner.get("kind")
     who = (version.rpartition("/")[0], kind) if isinstance(version, str) and isinstance(kind, str) else ("", "")
@@ -159,12 +161,14 @@ def check(template: PodTemplate) -> Iterator[Fault]:
                 yield template.fault(
                     f"the {kind} sets no restartPolicy for its pods, and the default Always is not allowed; {consequence}",
                     remediation=_NEVER,
+                    patch=patch,
                 )
         elif policy not in _ALLOWED:
-            yield template.fault(f"the {kind} sets restartPolicy: {policy}; {consequence}", at="restartPolicy", remediation=_NEVER)
+            message = f"the {kind} sets restartPolicy: {policy}; {consequence}"
+            yield template.fault(message, at="restartPolicy", remediation=_NEVER, patch=patch)
     elif who in _MAKE_JOBS and policy is not None and policy not in _ALLOWED:
         message = f"the {kind} sets restartPolicy: {policy}; its Jobs are rejected"
-        yield template.fault(message, at="restartPolicy", remediation=_NEVER)
+        yield template.fault(message, at="restartPolicy", remediation=_NEVER, patch=patch)
     elif policy is not None and policy != "Never" and who[0] in _RAY:
         mode = _refusing(owner, template.path[len(at) :])
         if mode:
@@ -173,6 +177,7 @@ def check(template: PodTemplate) -> Iterator[Fault]:
                 at="restartPolicy",
                 remediation="set `restartPolicy: Never`, or leave it out",
                 severity=Severity.HIGH,
+                patch=patch,
             )
 
 

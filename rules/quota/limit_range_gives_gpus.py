@@ -69,7 +69,7 @@ from typing import Any
 
 from auditor.document import Document
 from auditor.quantity import Quantity
-from auditor.rule import COST, RECOMMENDED, Fault, Severity, mapping, rule, sequence
+from auditor.rule import COST, RECOMMENDED, Fault, Path, Put, Severity, mapping, rule, sequence
 from auditor.snapshot import Snapshot
 from auditor.workload.values import amount
 
@@ -84,6 +84,7 @@ _REQUEST = ("defaultRequest", "default", "max", "min")
     severity=Severity.HIGH,
     profiles={RECOMMENDED, COST},
     kinds={"LimitRange"},
+    fixable=True,
 )
 def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
     if document.ref.group:
@@ -108,7 +109,17 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
                 ("spec", "limits", index, field, key),
                 f"{field} {key}: {number} {'without a default ' if field in ('max', 'min') else ''}{what}",
                 remediation=f'cap it with a ResourceQuota on `requests.{key}`, or set `{key}: "0"` under both default and defaultRequest',
+                patch=_patch(item, key, ("spec", "limits", index)),
             )
+
+
+def _patch(item: Mapping[str, Any], key: str, at: Path) -> tuple[Put, ...]:
+    """Nothing given, where the item only caps; a default must not be smaller than a minimum, nor than a default request."""
+    asked = mapping(item.get("defaultRequest"))
+    if key in mapping(item.get("default")) or key in mapping(item.get("min")) or (key in asked and amount(asked[key]) != 0):
+        return ()
+    fields = ("default",) if key in asked else ("default", "defaultRequest")
+    return tuple(Put((*at, field, key), "0") for field in fields)
 
 
 def _given(item: Mapping[str, Any], key: str, fields: tuple[str, ...]) -> tuple[str, Quantity] | None:

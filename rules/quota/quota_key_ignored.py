@@ -82,7 +82,7 @@ from collections.abc import Iterator, Mapping
 
 from auditor.accelerators import is_companion, is_extended
 from auditor.document import Document
-from auditor.rule import RECOMMENDED, Confidence, Fault, Severity, is_placeholder, mapping, rule
+from auditor.rule import RECOMMENDED, Confidence, Fault, Rename, Severity, is_placeholder, mapping, rule
 from auditor.snapshot import Snapshot
 
 # Kinds that hold a quota, by group, with the place of its amounts.
@@ -103,6 +103,7 @@ _COUNTED = re.compile(r"count/|[^/]*\.k8s\.io/|openshift\.io/")
     profiles={RECOMMENDED},
     kinds={"ResourceQuota", "Profile", "ClusterResourceQuota"},
     needs={"ResourceQuota"},
+    fixable=True,
 )
 def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
     path = _HARD.get((document.ref.group, document.ref.kind))
@@ -119,6 +120,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
         others = (_hard(other, path) for other in snapshot.beside(document, document.ref.kind, document.ref.group))
         beside = right in own or any(right in hard for hard in others)
         effect = f"only `{right}` beside it limits anything" if beside else f"nothing limits {resource}"
+        once = sum(_WRONG_PREFIX.sub("", other, count=1) == resource for other in own) == 1
         yield Fault(
             document,
             (*path, key),
@@ -126,6 +128,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Fault]:
             remediation=f"remove `{key}`" if beside else f"rename `{key}` to `{right}`",
             severity=Severity.LOW if beside else Severity.HIGH,
             confidence=Confidence.HIGH if snapshot.device(resource) else Confidence.MEDIUM,
+            patch=(Rename((*path, key), right),) if once and not beside and snapshot.device(resource) else (),
         )
 
 

@@ -112,7 +112,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.rule import COST, RECOMMENDED, Fault, Severity, mapping, rule
+from auditor.rule import COST, RECOMMENDED, Fault, Put, Severity, mapping, rule
 from auditor.workload import Workload
 
 _WHERE = {"RayJob": ("spec",), "RayCronJob": ("spec", "jobTemplate")}
@@ -124,6 +124,7 @@ _WHERE = {"RayJob": ("spec",), "RayCronJob": ("spec", "jobTemplate")}
     severity=Severity.HIGH,
     profiles={RECOMMENDED, COST},
     kinds=_WHERE,
+    fixable=True,
 )
 def check(workload: Workload) -> Iterator[Fault]:
     at = _WHERE[workload.ref.kind]
@@ -131,6 +132,7 @@ def check(workload: Workload) -> Iterator[Fault]:
     if spec.get("shutdownAfterJobFinishes", False) is not False or spec.get("clusterSelector") or not mapping(spec.get("rayClusterSpec")):
         return
     remedy = f"set `{'.'.join(at)}.shutdownAfterJobFinishes: true`"
+    patch = (Put((*at, "shutdownAfterJobFinishes"), True),)
     place = (*at, "shutdownAfterJobFinishes") if "shutdownAfterJobFinishes" in spec else at
     ttl = spec.get("ttlSecondsAfterFinished")
     if isinstance(ttl, int) and not isinstance(ttl, bool) and ttl > 0:
@@ -138,12 +140,16 @@ def check(workload: Workload) -> Iterator[Fault]:
             f"sets ttlSecondsAfterFinished: {ttl} without shutdownAfterJobFinishes: true; KubeRay rejects it",
             at=(*at, "ttlSecondsAfterFinished"),
             remediation=remedy,
+            patch=() if spec.get("deletionStrategy") else patch,  # KubeRay takes one of the two
         )
     elif spec.get("deletionStrategy"):
         return
     elif spec.get("suspend") is True:
         yield workload.fault(
-            "is suspended without shutdownAfterJobFinishes: true; KubeRay rejects it", at=(*at, "suspend"), remediation=remedy
+            "is suspended without shutdownAfterJobFinishes: true; KubeRay rejects it",
+            at=(*at, "suspend"),
+            remediation=remedy,
+            patch=patch,
         )
     else:
         # Workers that an autoscaler takes away when they idle do not count: accelerators are those of its lower end.
@@ -155,4 +161,5 @@ def check(workload: Workload) -> Iterator[Fault]:
             at=place,
             remediation=f"{remedy} and, to look at it for a while, `ttlSecondsAfterFinished`",
             severity=None if devices or any(template.has_accelerator_fraction for template in workload.templates) else Severity.LOW,
+            patch=() if place != at or spec.get("submissionMode") == "InteractiveMode" else patch,  # somebody wants the cluster
         )

@@ -107,7 +107,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.jobs import bounds
-from auditor.rule import COST, RECOMMENDED, Fault, Path, Severity, Unknown, mapping, rule
+from auditor.rule import COST, RECOMMENDED, Fault, Path, Put, Severity, Unknown, mapping, rule
 from auditor.workload import Workload
 
 _SOON = 600
@@ -121,6 +121,7 @@ _STAY = {"MPIJob": {"worker": "workers"}, "TFJob": {"ps": "parameter servers", "
     severity=Severity.HIGH,
     profiles={RECOMMENDED, COST},
     kinds=_STAY,
+    fixable=True,
 )
 def check(workload: Workload) -> Iterator[Fault]:
     names = _STAY[workload.ref.kind]
@@ -151,4 +152,13 @@ def check(workload: Workload) -> Iterator[Fault]:
         at=at,
         remediation="set `spec.runPolicy.cleanPodPolicy: Running`",
         severity=Severity.LOW if harmless else None,
+        patch=() if policy else _patch(workload),
     )
+
+
+def _patch(workload: Workload) -> tuple[Put, ...]:
+    """The field set, for a job that is over with its launcher; when a TFJob's chief has ended, other workers may still have work."""
+    ref = workload.ref
+    if (ref.kind, ref.version) not in (("MPIJob", "v1"), ("MPIJob", "v2beta1")):
+        return ()
+    return (Put(("spec", "runPolicy", "cleanPodPolicy"), "Running"),)

@@ -16,7 +16,7 @@ LAYERS = (
     ("auditor.errors", "auditor"),
     ("auditor.quantity", "auditor.processes", "auditor.lazy", "auditor.globs"),
     ("auditor.document", "auditor.accelerators", "auditor.listing", "auditor.usage"),
-    ("auditor.provenance",),
+    ("auditor.provenance", "auditor.patch"),
     ("auditor.finding", "auditor.kinds", "auditor.source", "auditor.selectors"),
     ("auditor.workload",),
     ("auditor.live",),
@@ -38,7 +38,7 @@ LAYERS = (
     ("auditor.judge",),
     ("auditor.cost",),
     ("auditor.engine", "auditor.report"),
-    ("auditor.registry", "auditor.stored"),
+    ("auditor.registry", "auditor.stored", "auditor.fix"),
     ("auditor.cli",),
 )
 RULES_MAY_IMPORT = (

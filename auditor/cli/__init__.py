@@ -20,6 +20,7 @@ _COMMANDS = {
     "scan": "judge manifests in files, directories or standard input",
     "cluster": "judge what a live cluster holds",
     "cost": "say what accelerators cost, and what stands idle",
+    "fix": "mend manifests where that takes no decision",
     "report": "write a stored report again, in any format",
     "snapshot": "store what a live cluster holds",
     "rules": "list the rules",

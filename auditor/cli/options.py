@@ -24,7 +24,7 @@ from auditor.report import View
 from auditor.rule import Profile
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
-__all__ = ["complete_rule", "effective", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
+__all__ = ["choice", "complete_rule", "effective", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -49,7 +49,8 @@ def stack(*decorators: Callable[[Callable[..., Any]], Callable[..., Any]]) -> De
     return apply
 
 
-selection = stack(
+# What becomes a finding.
+choice = stack(
     configured.config_options,
     click.option(
         "--profile", type=click.Choice([str(p) for p in Profile]), default="recommended", show_default=True, help="The set of rules to ask."
@@ -79,13 +80,6 @@ selection = stack(
     ),
     click.option("--option", "rule_options", multiple=True, metavar="RULE.NAME=VALUE", help="Set an option of a rule; repeatable."),
     click.option(
-        "--fail-on",
-        type=click.Choice([*_SEVERITIES, "never"]),
-        default="high",
-        show_default=True,
-        help="Exit with 1 when a finding is at least that severe.",
-    ),
-    click.option(
         "--min-severity", type=click.Choice(_SEVERITIES), default="info", show_default=True, help="Leave out less severe findings."
     ),
     click.option(
@@ -98,6 +92,18 @@ selection = stack(
         default=".".join(map(str, DEFAULT_KUBERNETES_VERSION)),
         show_default=True,
         help="The cluster's version.",
+    ),
+)
+
+# What becomes a finding, and when findings make the run fail.
+selection = stack(
+    choice,
+    click.option(
+        "--fail-on",
+        type=click.Choice([*_SEVERITIES, "never"]),
+        default="high",
+        show_default=True,
+        help="Exit with 1 when a finding is at least that severe.",
     ),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 in spite of findings; errors keep their codes."),
 )

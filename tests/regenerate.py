@@ -1,4 +1,4 @@
-"""Prints what is generated again: the rules' pages, the commands, the schema of ``mlaudit.yaml``, what the README shows, and the golden reports.
+"""Prints what is generated again: pages of rules and commands, the schema of ``mlaudit.yaml``, parts of the README, golden reports.
 
 ``python -m tests.regenerate`` writes them; `tests/test_docs.py` and `tests/test_golden.py` fail when a committed one is stale.
 """

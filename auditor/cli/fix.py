@@ -43,12 +43,12 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
       mlaudit fix --write ./k8s
       mlaudit fix --write - < job.yaml       print the mended text
     """
-    settings = options.settings(given)
+    settings = options.settings(given, paths)
     content = _stdin(paths) if "-" in paths else None
     with without_collector():
         if content is None:
             with options.progress("reading", quiet=given["quiet"]) as progress:
-                reading = read_paths(paths, jobs=settings.jobs, progress=progress)
+                reading = read_paths(paths, jobs=settings.jobs, progress=progress, exclude=settings.exclude)
         else:
             reading = read_contents([(STDIN, content)])
         if not reading.documents and not reading.unread:

@@ -130,6 +130,7 @@ class _Mending:
         settings = self.settings
         return Snapshot(
             documents, complete=settings.complete, kubernetes_version=settings.kubernetes_version,
+            device_table=settings.device_table,
             kustomized_images=self.reading.kustomized_images,
         )  # fmt: skip
 

@@ -45,13 +45,17 @@ def _modules(package: ModuleType, *, packages: bool) -> list[str]:
     return sorted(info.name for info in names if info.ispkg is packages and not info.name.rpartition(".")[2].startswith("_"))
 
 
-def rule_named(name: str) -> Rule:
+def rule_named(name: str, rules: Mapping[str, Rule] | None = None) -> Rule:
     """The rule of that name.
+
+    Args:
+        name: as the user gave it.
+        rules: those that there are; None for the built-in ones.
 
     Raises:
         UsageError: there is none; the message proposes the nearest names.
     """
-    rules = load_rules()
+    rules = load_rules() if rules is None else rules
     if name in rules:
         return rules[name]
     raise UsageError(f"there is no rule {name!r}", suggestion(name, rules) or "`mlaudit rules` lists them")

@@ -39,6 +39,7 @@ LAYERS = (
     ("auditor.cost",),
     ("auditor.engine", "auditor.report"),
     ("auditor.registry", "auditor.stored", "auditor.fix"),
+    ("auditor.custom",),
     ("auditor.cli",),
 )
 RULES_MAY_IMPORT = (
@@ -72,6 +73,7 @@ IMPORTED_ONCE = {
     "orjson": "auditor/source/cluster/answers.py",
     "yaml": "auditor/source",
     "jinja2": "reports/html.py",
+    "cel_expr_python": "auditor/custom/cel.py",
 }
 ALSO = {("yaml", "reports/yaml.py")}  # the renderer of that format
 

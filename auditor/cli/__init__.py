@@ -26,6 +26,7 @@ _COMMANDS = {
     "rules": "list the rules",
     "config": "print the configuration in effect, and where each value comes from",
     "prices": "list what accelerators cost, and how old the prices are",
+    "test": "execute the examples of your own rules",
     "explain": "print the manual page of a rule",
     "completion": "print the shell completion script",
 }

@@ -9,6 +9,7 @@ import click
 
 from auditor.cli import measured, options
 from auditor.cli.outputs import write
+from auditor.cli.own import known_rules
 from auditor.registry import load_rules
 from auditor.report import printable
 
@@ -42,7 +43,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
         click.echo(json.dumps(schema(load_rules()), indent=2, ensure_ascii=False))
         return 0
     found = options.effective(given, paths)
-    shown, file = rows(found, load_rules()), found.file.file if found.file else ""
+    shown, file = rows(found, known_rules(found.settings.own_rules)), found.file.file if found.file else ""
     texts = {"text": lambda: as_text(shown, file), "json": lambda: as_json(shown, file), "yaml": lambda: as_yaml(shown)}
     write("\n".join(map(printable, texts[given["shape"]]().split("\n"))) + "\n", None)
     return 0

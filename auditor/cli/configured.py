@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli.own import known_rules, own_rules
 from auditor.config.effective import Effective, Flags, effective
 from auditor.config.file import ConfigFile, find, named, read
-from auditor.errors import UsageError
-from auditor.registry import load_rules
+from auditor.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from auditor.rule import Rule
 
-__all__ = ["config_options", "given_values", "settle"]
+__all__ = ["config_options", "given_values", "opened", "settle", "settled"]
 
 
 def config_options(function: Any) -> Any:
@@ -46,22 +48,49 @@ def settle(given: Mapping[str, Any], flags: Flags, paths: Iterable[str] = ()) ->
         ConfigError: the file says what cannot be meant.
     """
     paths = tuple(paths)
-    return effective(flags, _file(given, paths), paths)
+    file, own = opened(given, paths)
+    return settled(file, flags, paths, own)
 
 
-def _file(given: Mapping[str, Any], paths: tuple[str, ...]) -> ConfigFile | None:
-    if given["config"]:
-        if given["no_config"]:
-            raise UsageError("--config and --no-config exclude each other", "leave one of them out")
-        return read(named(given["config"]), _rules, trusted=True)
-    found = None if given["no_config"] else find(paths)
-    return None if found is None else read(found, _rules)
+def settled(file: ConfigFile | None, flags: Flags, paths: Iterable[str], own: tuple[Rule, ...]) -> Effective:
+    """Options and what `opened` found together."""
+    found = effective(flags, file, paths)
+    return replace(found, settings=replace(found.settings, own_rules=own))
 
 
-def _rules(folders: tuple[str, ...]) -> Mapping[str, Rule]:
-    """All rules there are.
+def opened(given: Mapping[str, Any], paths: Iterable[str]) -> tuple[ConfigFile | None, tuple[Rule, ...]]:
+    """The file of settings, and the user's own rules: those that it names, and those of ``--rules``.
+
+    Raises:
+        UsageError, ConfigError: as in `settle`; also where own rules are wrong, or two have one name.
+    """
+    if given["config"] and given["no_config"]:
+        raise UsageError("--config and --no-config exclude each other", "leave one of them out")
+    found = named(given["config"]) if given["config"] else None if given["no_config"] else find(paths)
+    asked = given.get("rule_dirs", ())
+    if found is None:
+        return None, own_rules(asked)
+
+    def known(folders: tuple[str, ...]) -> Mapping[str, Rule]:
+        return known_rules(_together(asked, folders, found.tree))
+
+    file = read(found, known, trusted=bool(given["config"]))
+    return file, _together(asked, file.values.get("rule_dirs") or (), found.tree)
+
+
+def _together(asked: tuple[Path, ...], named: Iterable[str], tree: str) -> tuple[Rule, ...]:
+    """The user's own rules.
 
     Args:
-        folders: with the user's own.
+        asked: folders and files of ``--rules``.
+        named: folders in the file of settings, absolute.
+        tree: what these must lie in.
     """
-    return load_rules()
+    folders = tuple(Path(folder) for folder in named)
+    configured = own_rules(folders, Path(tree))
+    others = own_rules(tuple(path for path in asked if path.resolve() not in folders))
+    names = {rule.name for rule in configured}
+    twice = next((rule.name for rule in others if rule.name in names), "")
+    if twice:
+        raise ConfigError(f"the configuration and --rules both have a rule {twice!r}", "leave one of them out")
+    return (*configured, *others)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from auditor.cli.options import complete_rule
+from auditor.cli.own import known_rules, own_rules, rules_option
 from auditor.registry import rule_named
 from auditor.rule import Profile, Rule
 
@@ -15,9 +17,11 @@ __all__ = ["command", "page"]
 
 @click.command("explain")
 @click.argument("rule", shell_complete=complete_rule, metavar="RULE")
-def command(rule: str) -> int:
+@rules_option
+def command(rule: str, rule_dirs: tuple[Path, ...]) -> int:
     """Print the manual page of RULE: why it matters, a bad and a good example, when to ignore it, and sources."""
-    click.echo(_styled(page(rule_named(rule))) if sys.stdout.isatty() else page(rule_named(rule)))
+    text = page(rule_named(rule, known_rules(own_rules(rule_dirs))))
+    click.echo(_styled(text) if sys.stdout.isatty() else text)
     return 0
 
 

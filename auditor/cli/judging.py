@@ -8,10 +8,11 @@ from typing import Any
 
 from auditor.cli import options
 from auditor.cli.outputs import Output, write_all
+from auditor.cli.own import known_rules
 from auditor.config import Settings
 from auditor.document import NotJudged
 from auditor.engine import Outcome, evaluate, select
-from auditor.registry import load_rules, renderer
+from auditor.registry import renderer
 from auditor.report import Cluster, Report, RuleInfo, Summary
 from auditor.rule import Rule
 from auditor.snapshot import Snapshot
@@ -29,7 +30,7 @@ def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cl
         reading: what was read of files; of a cluster, only its documents.
         cluster: the live cluster, or None for files.
     """
-    known = load_rules()
+    known = known_rules(settings.own_rules)
     rules = select(known.values(), settings, live=cluster is not None)
     outcome = evaluate(snapshot, rules, settings, unread=reading.unread, known=known)
     return Report(

@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from click.shell_completion import CompletionItem
 
 from auditor.cli import configured
 from auditor.cli.outputs import FormatOption, planned
+from auditor.cli.own import known_rules, rules_option
 from auditor.config import Settings
 from auditor.config.effective import Effective, Flags
 from auditor.errors import ConfigError, UsageError
 from auditor.finding import Confidence, Severity
 from auditor.registry import format_names, load_rules, rule_named, suggestion
 from auditor.report import View
-from auditor.rule import Profile
+from auditor.rule import Profile, Rule
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
 __all__ = ["choice", "complete_rule", "effective", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
@@ -63,6 +64,7 @@ choice = stack(
         shell_complete=complete_rule,
         help="Ask only this rule, whatever the profile; repeatable.",
     ),
+    rules_option,
     click.option(
         "--exclude-rule",
         "exclude_rules",
@@ -158,9 +160,11 @@ def effective(given: dict[str, Any], paths: Iterable[str] = ()) -> Effective:
         UsageError: a rule, tag or version that does not exist.
         ConfigError: an option that its rule does not have, a value of the wrong type, or a configuration that cannot be meant.
     """
+    file, own = configured.opened(given, paths)
+    known = known_rules(own)
     for name in (*given["rules"], *given["exclude_rules"]):
-        rule_named(name)
-    known_tags = {tag for rule in load_rules().values() for tag in (*rule.tags, rule.topic)}
+        rule_named(name, known)
+    known_tags = {tag for rule in known.values() for tag in (*rule.tags, rule.topic)}
     for tag in given["tags"]:
         if tag not in known_tags:
             raise UsageError(f"there is no tag {tag!r}", suggestion(tag, known_tags) or f"tags are {', '.join(sorted(known_tags))}")
@@ -168,9 +172,13 @@ def effective(given: dict[str, Any], paths: Iterable[str] = ()) -> Effective:
     if "kubernetes_version" in values:
         values["kubernetes_version"] = _version(given["kubernetes_version"])
     flags = Flags(
-        values, frozenset(given["rules"]), frozenset(given["exclude_rules"]), frozenset(given["tags"]), _rule_options(given["rule_options"])
+        values,
+        frozenset(given["rules"]),
+        frozenset(given["exclude_rules"]),
+        frozenset(given["tags"]),
+        _rule_options(given["rule_options"], known),
     )
-    return configured.settle(given, flags, paths)
+    return configured.settled(file, flags, paths, own)
 
 
 # Options that are keys of the configuration, too.
@@ -184,13 +192,13 @@ def _version(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _rule_options(given: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def _rule_options(given: tuple[str, ...], known: Mapping[str, Rule]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for text in given:
         match = re.fullmatch(r"([\w-]+)\.(\w+)=(.*)", text)
         if match is None:
             raise UsageError(f"{text!r} is no option of a rule", "write it like liveness-kills-loading-model.min_startup_seconds=300")
-        rule, name = rule_named(match[1]), match[2]
+        rule, name = rule_named(match[1], known), match[2]
         if name not in rule.options:
             raise ConfigError(
                 f"the rule {rule.name} has no option {name!r}",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any
 
 import click
 
+from auditor.cli.own import known_rules, own_rules, rules_option
 from auditor.config import Settings
 from auditor.engine import select
-from auditor.registry import load_rules
 from auditor.rule import Profile, Rule
 
 __all__ = ["command"]
@@ -18,6 +19,7 @@ __all__ = ["command"]
 
 @click.command("rules")
 @click.option("--profile", type=click.Choice([str(profile) for profile in Profile]), help="Only the rules of this profile.")
+@rules_option
 @click.option("--tag", help="Only rules with this tag or topic.")
 @click.option(
     "-f",
@@ -28,12 +30,12 @@ __all__ = ["command"]
     show_default=True,
     help="How to write the list.",
 )
-def command(profile: str | None, tag: str | None, shape: str) -> int:
+def command(profile: str | None, rule_dirs: tuple[Path, ...], tag: str | None, shape: str) -> int:
     """List the rules with their severity, the profiles that contain them and what each finds.
 
     `mlaudit explain RULE` prints the manual page of one.
     """
-    rules = list(load_rules().values())
+    rules = list(known_rules(own_rules(rule_dirs)).values())
     if profile:
         rules = select(rules, Settings(profile=Profile(profile)), live=True)
     if tag:

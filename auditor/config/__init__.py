@@ -15,7 +15,7 @@ from auditor.accelerators import KNOWN_DEVICES, DeviceTable
 from auditor.finding import Confidence, Severity
 from auditor.globs import Paths
 from auditor.ignores import Ignore
-from auditor.rule import Profile
+from auditor.rule import Profile, Rule
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
 __all__ = ["Settings"]
@@ -45,6 +45,7 @@ class Settings:
         rule_dirs: folders with rules of the user's own, absolute.
         whole_tree: everything in the folder of the configuration's file is in view.
         today: decides which suppressions have expired.
+        own_rules: the user's own, beside the built-in ones.
         jobs: how many processes at most; 0 for as many as there are cores.
     """
 
@@ -68,4 +69,5 @@ class Settings:
     rule_dirs: tuple[str, ...] = ()
     whole_tree: bool = False
     today: datetime.date = field(default_factory=datetime.date.today)
+    own_rules: tuple[Rule, ...] = ()
     jobs: int = 0

@@ -11,7 +11,7 @@ from auditor.source.files import MAX_BYTES, decode, shown
 from auditor.source.stream import split_stream
 from auditor.source.suspect import suspect
 
-__all__ = ["read_settings"]
+__all__ = ["read_settings", "read_stream"]
 
 
 def read_settings(path: Path, name: str = "", limit: int = MAX_BYTES) -> Document:
@@ -26,6 +26,30 @@ def read_settings(path: Path, name: str = "", limit: int = MAX_BYTES) -> Documen
         SourceError: it cannot be read, or is no YAML, or no single mapping, or says something twice. The message names file and line.
     """
     file = name or shown(str(path))
+    chunks = list(split_stream(_text(path, file, limit)))
+    if len(chunks) > 1:
+        raise SourceError(f"{file}:{chunks[1][1] + 1} begins a second document", "one file holds one; remove the line ---")
+    chunk, before = chunks[0] if chunks else ("{}", 0)
+    return _mapping(chunk, before, file)
+
+
+def read_stream(path: Path, limit: int = MAX_BYTES) -> tuple[list[Document], str]:
+    """The mappings of a file that may hold several documents, and its text; documents without content are left out.
+
+    Args:
+        path: the file.
+        limit: bytes that it may have.
+
+    Raises:
+        SourceError: as in `read_settings`.
+    """
+    file = shown(str(path))
+    text = _text(path, file, limit)
+    found = [_mapping(chunk, before, file) for chunk, before in split_stream(text)]
+    return [document for document in found if document.raw], text
+
+
+def _text(path: Path, file: str, limit: int) -> str:
     try:
         with path.open("rb") as opened:
             content = opened.read(limit + 1)
@@ -36,10 +60,10 @@ def read_settings(path: Path, name: str = "", limit: int = MAX_BYTES) -> Documen
     text = decode(content, file)
     if isinstance(text, Unread):
         raise SourceError(f"{file}:{text.line} {text.reason}" if text.line else f"{file} {text.reason}", text.remedy)
-    chunks = list(split_stream(text.replace("\r\n", "\n").replace("\r", "\n")))
-    if len(chunks) > 1:
-        raise SourceError(f"{file}:{chunks[1][1] + 1} begins a second document", "one file holds one; remove the line ---")
-    chunk, before = chunks[0] if chunks else ("{}", 0)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _mapping(chunk: str, before: int, file: str) -> Document:
     try:
         built = build(chunk)
     except BrokenYaml as error:

@@ -1,0 +1,31 @@
+"""What readers of fields have in common; see `auditor.custom.fields`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from auditor.document import Unknown
+from auditor.quantity import Quantity
+
+__all__ = ["NOT_KNOWN", "amount", "attribute", "number"]
+
+NOT_KNOWN = Unknown("", "not known")
+
+
+def attribute(name: str) -> Callable[[Any], object]:
+    """A reader of an attribute."""
+    return lambda thing: getattr(thing, name)
+
+
+def number(name: str) -> Callable[[Any], object]:
+    """A reader of a number that may be missing: 0 then."""
+    return lambda thing: getattr(thing, name) or 0
+
+
+def amount(value: Fraction | Quantity | Unknown | None) -> object:
+    """A quantity as CEL can compare it: a whole number, or a double."""
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else float(value)
+    return value

@@ -42,3 +42,7 @@ def test_commands_of_the_readme_have_the_options_that_it_names(line: str) -> Non
     assert command is not None, f"there is no command {name}"
     known = {option for parameter in command.params for option in parameter.opts}
     assert [word for word in arguments if word.startswith("-") and word != "-" and word.partition("=")[0] not in known] == []
+
+
+def test_custom_rules_page_is_up_to_date() -> None:
+    assert regenerate.CUSTOM.read_text(encoding="utf-8") == regenerate.custom(), "run `make docs`"

@@ -142,7 +142,9 @@ def _quantity(text: str) -> int | float:
         value = parse_quantity(text)
     except QuantityError as error:
         raise ValueError(str(error)) from None
-    return value.numerator if value.denominator == 1 and abs(value) < 1 << 63 else float(value)
+    if abs(value) >= 1 << 63:
+        raise ValueError(f"{text[:40]!r} is too large")
+    return value.numerator if value.denominator == 1 else float(value)
 
 
 def _plain(text: str) -> str:

@@ -15,12 +15,19 @@ from auditor.custom.wire import Call, Const, Ident, Items, Loop, Node, Pairs, Se
 
 __all__ = ["MAX_COST", "Size", "cost", "forbidden"]
 
-# Of one evaluation, in characters or entries looked at: about half a second.
-MAX_COST = 100_000_000
+# Of one evaluation, in characters or entries looked at: half a second, and 200 MB, on a slow machine.
+MAX_COST = 50_000_000
 MAX_ITERATIONS = 10_000
 MAX_REGEX = 256
 
-_OPERATION = 32  # what a step of the evaluator costs, in characters compared
+# In characters compared: a step of the evaluator; an entry of a list that is copied; an instruction of a regular expression, compiled anew
+# each time.
+_OPERATION = 32
+_COPY = 32
+_INSTRUCTION = 100
+
+
+_HUGE = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +37,26 @@ class Size:
     Attributes:
         entries: of the value itself.
         weight: characters and entries at all depths.
+        mean: the weight on average over all times that the value is made. The entries of one list together weigh no more than the list.
     """
 
     entries: int
     weight: int
+    mean: float
+
+    @classmethod
+    def of(cls, entries: int, weight: int, mean: float | None = None) -> Size:
+        """A size; of something that is as heavy each time where no mean is given. Beyond all bounds numbers do not grow."""
+        return cls(min(entries, _HUGE), min(weight, _HUGE), min(weight if mean is None else mean, _HUGE))
 
     def __or__(self, other: Size) -> Size:
-        return Size(max(self.entries, other.entries), max(self.weight, other.weight))
+        return Size(max(self.entries, other.entries), max(self.weight, other.weight), max(self.mean, other.mean))
 
 
-_SMALL = Size(1, 32)
+_SMALL = Size.of(1, 32)
 
-# The size of what a function makes of its arguments. What is not in here may not be called.
+# The size of what a function makes of its arguments. What is not in here may not be called. Where it is not in proportion to one of them,
+# averages say nothing.
 _Grows = Callable[[list[Size]], Size]
 
 
@@ -54,7 +69,7 @@ def _small(sizes: list[Size]) -> Size:
 
 
 def _sum(sizes: list[Size]) -> Size:
-    return Size(sum(size.entries for size in sizes), sum(size.weight for size in sizes))
+    return Size.of(sum(size.entries for size in sizes), sum(size.weight for size in sizes), sum(size.mean for size in sizes))
 
 
 def _choice(sizes: list[Size]) -> Size:
@@ -62,16 +77,15 @@ def _choice(sizes: list[Size]) -> Size:
 
 
 def _split(sizes: list[Size]) -> Size:
-    return Size(sizes[0].weight + 1, 2 * sizes[0].weight + 1)
+    return Size.of(sizes[0].weight + 1, 2 * sizes[0].weight + 1, 2 * sizes[0].mean + 1)
 
 
 def _replaced(sizes: list[Size]) -> Size:
-    return Size(1, (sizes[0].weight + 1) * (sizes[2].weight + 1))
+    return Size.of(1, (sizes[0].weight + 1) * (sizes[2].weight + 1))
 
 
 def _joined(sizes: list[Size]) -> Size:
-    separator = sizes[1].weight if len(sizes) > 1 else 0
-    return Size(1, sizes[0].weight + sizes[0].entries * separator)
+    return Size.of(1, sizes[0].weight + sizes[0].entries * (sizes[1].weight if len(sizes) > 1 else 0))
 
 
 _BOOLEAN = (
@@ -118,25 +132,29 @@ def cost(tree: Tree, given: Size) -> int:
     """The most that one evaluation costs where nothing that is given is longer or heavier than ``given``."""
     meter = _Meter(given)
     size = meter.visit(tree.root, {}, 1)
-    return meter.total + size.weight
+    return int(meter.total) + size.weight
 
 
 @dataclass(slots=True)
 class _Meter:
     given: Size
-    total: int = field(default=0)
+    total: float = field(default=0.0)
+
+    def charge(self, times: int, weight: float, mean: float) -> None:
+        """Add what is done so many times, by what is allowed of that at its heaviest, or by all of it on average."""
+        self.total += min(min(times, MAX_ITERATIONS) * weight, times * mean)
 
     def visit(self, node: Node, bound: Mapping[str, Size], times: int) -> Size:
         """The size of a part's value; what it costs to evaluate it that many times is added."""
-        self.total += times * _OPERATION
+        self.charge(times, _OPERATION, _OPERATION)
         match node:
             case Const(value=value):
-                return Size(1, len(value) + 1) if isinstance(value, str | bytes) else _SMALL
+                return Size.of(1, len(value) + 1) if isinstance(value, str | bytes) else _SMALL
             case Ident(name=name):
                 return bound.get(name, self.given)
             case Select(operand=operand, test=test):
                 size = self.visit(operand, bound, times)
-                return _SMALL if test else Size(max(size.entries, self.given.entries), size.weight)
+                return _SMALL if test else self.part(size)
             case Call():
                 return self.call(node, bound, times)
             case Items(items=items):
@@ -146,38 +164,47 @@ class _Meter:
             case Loop():
                 return self.loop(node, bound, times)
 
+    def part(self, size: Size) -> Size:
+        """The size of a part of a value."""
+        return Size(max(size.entries, self.given.entries), size.weight, size.mean)
+
     def made(self, sizes: list[Size], times: int) -> Size:
-        self.total += times * len(sizes)
-        inner = max((size.entries for size in sizes), default=1)
-        return Size(max(len(sizes), inner), sum(size.weight for size in sizes) + len(sizes) + 1)
+        self.charge(times, len(sizes), len(sizes))
+        whole = _sum(sizes)
+        entries = max(len(sizes), *(size.entries for size in sizes)) if sizes else 0
+        return Size.of(entries, whole.weight + len(sizes) + 1, whole.mean + len(sizes) + 1)
 
     def call(self, node: Call, bound: Mapping[str, Size], times: int) -> Size:
         sizes = [self.visit(one, bound, times) for one in node.arguments]
-        weights = [size.weight for size in sizes]
         made = _FUNCTIONS[node.function](sizes)
-        if node.function == "_[_]":
-            made = Size(max(made.entries, self.given.entries), made.weight)
         if node.function in _COMPARING:
-            self.total += times * min(weights)
+            self.charge(times, min(size.weight for size in sizes), min(size.mean for size in sizes))
         elif node.function == "matches":
             pattern = node.arguments[-1]
             steps = _instructions(pattern.value) if isinstance(pattern, Const) and isinstance(pattern.value, str) else MAX_COST
-            self.total += times * (steps * _OPERATION + weights[0] * (1 + steps // 16))
+            compiled, each = steps * _INSTRUCTION, 1 + steps // 16
+            self.charge(times, compiled + sizes[0].weight * each, compiled + sizes[0].mean * each)
         elif node.function == "contains":
-            self.total += times * weights[0] * (1 + weights[1] // 64)
+            each = 1 + sizes[1].weight // 64
+            self.charge(times, sizes[0].weight * each, sizes[0].mean * each)
         elif node.function not in _CHEAP:
-            self.total += times * (sum(weights) + made.weight)
-        return made
+            whole = _sum([*sizes, made])
+            self.charge(times, whole.weight, whole.mean)
+        return self.part(made) if node.function == "_[_]" else made
 
     def loop(self, node: Loop, bound: Mapping[str, Size], times: int) -> Size:
         ranged = self.visit(node.range, bound, times)
-        rounds = min(times * ranged.entries, MAX_ITERATIONS)
+        rounds = min(times * ranged.entries, _HUGE)
         init = self.visit(node.init, bound, times)
-        entry = Size(max(ranged.entries, self.given.entries), ranged.weight)
+        entry = self.part(Size(ranged.entries, ranged.weight, ranged.mean / max(ranged.entries, 1)))
         inner = {**bound, node.var: entry, node.accu: init}
         self.visit(node.condition, inner, rounds)
         step = self.visit(node.step, inner, rounds)
         grown = min(ranged.entries, MAX_ITERATIONS)
-        added = max(step.weight - init.weight, 0)
-        accu = Size(init.entries + grown, init.weight + grown * added) if added or step.entries > init.entries else step | init
+        if not isinstance(node.init, Items):
+            accu = step | init  # a truth, a number, or what is bound to a name
+        else:  # a list, which is copied for each entry that is added
+            self.charge(rounds, grown // 2 * _COPY, grown // 2 * _COPY)
+            weight, mean = max(step.weight - init.weight, 0), max(step.mean - init.mean, 0)
+            accu = Size.of(init.entries + grown, init.weight + grown * weight, init.mean + ranged.entries * mean)
         return self.visit(node.result, {**bound, node.accu: accu}, times)

@@ -104,7 +104,7 @@ class _Reader:
             return ""
         if not value.strip():
             self.wrong((*path, key), f"{key!r} is empty")
-        return value.strip() if limit != MAX_EXPRESSION else value
+        return value.strip() if limit != MAX_EXPRESSION else value.rstrip()  # whose lines and columns are told
 
     def line(self, key: str) -> str:
         """A text of one line; folded ones become one."""

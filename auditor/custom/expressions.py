@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from auditor.custom.cel import BOOL, DYN, STRING, CelError, Environment, Program
 from auditor.custom.cost import MAX_COST, Size, cost, forbidden
-from auditor.custom.fields import FIELDS
+from auditor.custom.fields import SCOPES
 from auditor.custom.keys import Draft
 from auditor.custom.reads import Reads, read_by
 from auditor.custom.wire import Loop, parts
@@ -31,7 +31,7 @@ _TYPES = {"when": (BOOL, DYN), "messageExpression": (STRING, DYN), "atExpression
 _SAID = {BOOL: "true or false", STRING: "a text"}
 
 # An expression that is too costly for an object as small as this is refused when it is loaded.
-_SMALLEST = Size(16, 4096)
+_SMALLEST = Size.of(16, 4096)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Expression:
 
     def cost(self, longest: int, weight: int) -> int:
         """The most that it costs for values of this size; see `auditor.custom.cost`."""
-        return cost(self.program.tree, Size(longest, weight))
+        return cost(self.program.tree, Size.of(longest, weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +81,27 @@ class _Compiler:
 
     def variable(self, name: str, text: str, path: Path) -> None:
         """Check a variable by itself, so that what is wrong with it is said once and at its own place."""
-        body, needed = self.rewritten(text, path)
-        self.compiled(body, needed, path)
-        self.known[name], self.named[name] = body, needed
+        found = self.rewritten(text, path)
+        if found is not None:
+            self.compiled(*found, path)
+        self.known[name], self.named[name] = found or ("true", [])
 
     def expression(self, key: str, text: str) -> Expression | None:
         if not text.strip():
             return None
-        body, needed = self.rewritten(text, (key,))
-        program = self.compiled(body, needed, (key,))
+        found = self.rewritten(text, (key,))
+        program = None if found is None else self.compiled(*found, (key,))
         if program is None:
             return None
         if program.type not in _TYPES[key]:
             self.wrong((key,), f"{key!r} is {_SAID[_TYPES[key][0]]}, and this is {program.type.lower()}")
         return Expression(key, program, read_by(program.tree, self.environment.fields))
 
-    def rewritten(self, text: str, path: Path) -> tuple[str, list[str]]:
-        """A text with its variables as bindings name them, and those variables in the order in which they are bound."""
+    def rewritten(self, text: str, path: Path) -> tuple[str, list[str]] | None:
+        """A text with its variables as bindings name them, and those variables in the order in which they are bound. None where it names
+        one that there is not, which is noted."""
         needed: dict[str, None] = {}
+        unknown: list[str] = []
 
         def replace(match: re.Match[str]) -> str:
             name = match["name"]
@@ -106,23 +109,28 @@ class _Compiler:
                 return match[0]
             if name not in self.known:
                 line, column = _place(text, match.start())
+                unknown.append(name)
                 hint = suggestion(name, self.known) or "a variable is defined before it is named"
                 self.wrong(path, f"there is no variable {name!r}", hint, line, column)
             needed.update(dict.fromkeys((*self.named.get(name, ()), name)))
             return re.sub(r"\s*\.\s*", "_", match[0], count=1)
 
         body = _TOKENS.sub(replace, text)
+        if unknown:
+            return None
         order = list(self.known)
         return body, sorted((name for name in needed if name in self.known), key=order.index)
 
     def compiled(self, body: str, needed: list[str], path: Path) -> Program | None:
         before = "".join(f"cel.bind(variables_{name}, (\n{self.known[name]}\n),\n" for name in needed)
-        text = f"{before}{body}\n{')' * len(needed)}"
-        above = before.count("\n")
+        text = f"{before}{body}" + (f"\n{')' * len(needed)}" if needed else "")
+        above, below = before.count("\n"), before.count("\n") + body.count("\n") + 1
         try:
             program = self.environment.compile(text)
         except CelError as error:
-            if error.line > above or not error.line:
+            if error.line > below:  # at the parentheses
+                self.wrong(path, "Syntax error: it ends too early", "", below - above, len(body.rpartition("\n")[2]) + 1)
+            elif error.line > above or not error.line:
                 self.wrong(path, error.what, self.hint(error.what), error.line - above if error.line else 0, error.column)
             elif not self.draft.mistakes:  # else the variable has said it
                 self.wrong(path, error.what)
@@ -150,11 +158,15 @@ class _Compiler:
         match = _UNDECLARED.search(what)
         if match is None:
             return ""
-        name = match[1]
-        known = [*self.environment.fields, "quantity"]
-        if name in {field.owner for field in FIELDS} - {"object"} and name not in {field.partition(".")[0] for field in known}:
-            return f"a rule for a {self.draft.where} speaks of {', '.join(dict.fromkeys(field.partition('.')[0] for field in known[:-1]))}"
-        return suggestion(name, known)
+        root, _, rest = match[1].partition(".")
+        roots: dict[str, list[str]] = {}
+        for field in self.environment.fields.values():
+            roots.setdefault(field.owner, []).append(field.name)
+        if root in roots:
+            return suggestion(rest, roots[root]) or f"{root} has {', '.join(roots[root])}"
+        if any(root in words for _, words in SCOPES.values()):
+            return f"a rule for a {self.draft.where} speaks of {', '.join(roots)}"
+        return suggestion(root, [*roots, "quantity"])
 
     def wrong(self, path: Path, what: str, hint: str = "", line: int = 0, column: int = 0) -> None:
         place = self.draft.source.within(path, line, column) if line else self.draft.source.at(path)

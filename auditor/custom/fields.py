@@ -59,7 +59,7 @@ RECORDS = ("container", "template", "env", "port", "volumeMount", "volume")
 
 FIELDS = (
     Field("container", "name", "string", of_containers.name, "its name"),
-    Field("container", "role", "string", of_containers.container_role, "`main`, `init`, `sidecar`, `ephemeral`, or `helper` of infrastructure"),
+    Field("container", "role", "string", of_containers.container_role, "`main`, `init`, `sidecar`, `ephemeral` or `helper`"),
     Field("container", "image", "string", of_containers.image, "the image as written; empty where none is named"),
     Field("container", "registry", "string", of_containers.registry, "the image's registry; `docker.io` where none is named"),
     Field("container", "repository", "string", of_containers.repository, "the image without tag and digest, in lower case"),
@@ -84,7 +84,7 @@ FIELDS = (
     Field("volumeMount", "name", "string", readers.attribute("volume"), "the volume"),
     Field("volumeMount", "mountPath", "string", readers.attribute("mount_path"), "where it is mounted"),
     Field("volumeMount", "readOnly", "bool", readers.attribute("read_only"), "it cannot be written there"),
-    Field("template", "component", "string", readers.attribute("component"), "what the operator calls these pods, such as `head`; else empty"),
+    Field("template", "component", "string", readers.attribute("component"), "what the operator calls these pods, such as `head`"),
     Field("template", "minPods", "int", of_pods.min_pods, "how many pods there are, or the fewest that an autoscaler leaves"),
     Field("template", "maxPods", "int", of_pods.max_pods, "how many pods there are, or the most that an autoscaler makes"),
     Field("template", "labels", _TEXTS, of_pods.labels_of, "labels of the pods"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from typing import Any
 
 from auditor.custom.fields import FIELDS, Field
@@ -36,7 +35,8 @@ class Given:
 
     Attributes:
         values: by full name.
-        unknown: paths of values that cannot be known, each from its field's full name.
+        unknown: paths of values that cannot be known, but stand there as written, each from its field's full name.
+        absent: paths of values that cannot be known, and are not there: what needs one of them has no value in CEL.
         longest: entries of the longest list or map.
         weight: characters and entries of everything.
     """
@@ -44,26 +44,61 @@ class Given:
     def __init__(self, fields: Iterable[Field], things: Mapping[str, Any]) -> None:
         self.values: dict[str, Any] = {}
         self.unknown: list[Path] = []
+        self.absent: list[Path] = []
         self.longest = 1
         self.weight = 1
         for field in fields:
-            self.values[field.full] = self._field(field, things[field.owner], (field.full,))
+            one = _taken(field, things[field.owner])
+            self.values[field.full] = one.value
+            self.unknown += one.unknown
+            self.absent += one.absent
+            self.longest = max(self.longest, one.longest)
+            self.weight += one.weight
+
+
+# By field, what it was taken from last, and its value: many rules ask for the same field of the same object, one after another.
+_last: dict[str, tuple[Any, _Taken]] = {}
+
+
+def _taken(field: Field, thing: Any) -> _Taken:
+    known = _last.get(field.full)
+    if known is not None and known[0] is thing:
+        return known[1]
+    taken = _Taken(field, thing)
+    _last[field.full] = (thing, taken)
+    return taken
+
+
+class _Taken:
+    """One field's value as CEL takes it."""
+
+    __slots__ = ("absent", "instead", "longest", "unknown", "value", "weight")
+
+    def __init__(self, field: Field, thing: Any) -> None:
+        self.unknown: list[Path] = []
+        self.absent: list[Path] = []
+        self.longest = 1
+        self.weight = 1
+        self.instead: object = ""  # stands for an unknown in a map or list: of the right type, and never believed
+        self.value = self._field(field, thing, (field.full,))
 
     def _field(self, field: Field, thing: Any, path: Path) -> Any:
         value = field.read(thing)
         if isinstance(value, Unknown):
-            self.unknown.append(path)
-            return UnknownField() if len(path) == 1 else _NOTHING[field.declared.partition("<")[0]]
+            self.absent.append(path)
+            return UnknownField()
         if field.record:
             assert isinstance(value, list)
             self._count(len(value))
             return [self._record(field.record, one, (*path, number)) for number, one in enumerate(value)]
+        self.instead = 0 if field.declared.endswith("int>") else ""
         return self._plain(value, path, 0)
 
     def _record(self, record: str, thing: Any, path: Path) -> dict[str, Any]:
         fields = _OF_RECORD[record]
         self._count(len(fields))
-        return {field.name: self._field(field, thing, (*path, field.name)) for field in fields}
+        found = {field.name: self._field(field, thing, (*path, field.name)) for field in fields}
+        return {name: value for name, value in found.items() if not isinstance(value, UnknownField)}
 
     def _count(self, entries: int) -> None:
         self.weight += entries
@@ -79,7 +114,7 @@ class Given:
             return value if -_INT64 <= value < _INT64 else float(min(max(value, -(10**300)), 10**300))
         if isinstance(value, Unknown) or depth == MAX_DEPTH:
             self.unknown.append(path)
-            return str(value) if isinstance(value, Unknown) else ""
+            return str(value) if isinstance(value, Unknown) and self.instead == "" else self.instead
         if isinstance(value, dict):
             self._count(len(value))
             keys = [key if type(key) is str else str(key) for key in value]
@@ -89,7 +124,7 @@ class Given:
         if isinstance(value, list | tuple):
             self._count(len(value))
             return [self._plain(child, (*path, number), depth + 1) for number, child in enumerate(value)]
-        return float(value) if isinstance(value, Fraction) else self._text(str(value), path)
+        return self._text(str(value), path)
 
     def _text(self, text: str, path: Path) -> str:
         self.weight += len(text)
@@ -102,10 +137,6 @@ class Given:
         if is_placeholder(key):
             self.unknown.append(path)  # it is not known which entries there are
         return _sound(key)
-
-
-# What stands for an unknown field inside a list: of the right type, and never believed, since its path is noted.
-_NOTHING: dict[str, Any] = {"string": "", "bool": False, "int": 0, "list": [], "map": {}}
 
 
 def _sound(text: str) -> str:

@@ -27,6 +27,9 @@ TOPIC = "custom"
 MAX_FILES = 1_000
 MAX_RULES = 1_000
 MAX_BYTES = 1024 * 1024
+MAX_ALL_BYTES = 8 * MAX_BYTES
+# Of all expressions, each counted for every other one of its rule, with which it may be compiled: 30 µs a character at worst.
+MAX_CHARACTERS = 1_000_000
 _SHOWN = 20
 
 
@@ -55,21 +58,7 @@ def load_own(paths: Sequence[str | Path], root: str | Path | None = None) -> lis
         ConfigError: rules are wrong. The message has a line for each mistake.
     """
     inside = None if root is None else Path(root).resolve()
-    drafts: list[Draft] = []
-    mistakes: list[str] = []
-    files = list(dict.fromkeys(file for path in paths for file in _files(Path(path), inside)))
-    if len(files) > MAX_FILES:
-        raise ConfigError(f"there are more than {MAX_FILES:,} files of rules", "name a folder with fewer")
-    for file in files:
-        try:
-            documents, text = read_stream(file, MAX_BYTES)
-        except SourceError as error:
-            mistakes.append(str(error))
-            continue
-        lines = tuple(text.split("\n"))
-        drafts += [draft(Source(document, lines)) for document in documents]
-    if len(drafts) > MAX_RULES:
-        raise ConfigError(f"there are more than {MAX_RULES:,} rules", "name a folder with fewer")
+    drafts, mistakes = _read(list(dict.fromkeys(file for path in paths for file in _files(Path(path), inside))))
     mistakes += _collisions(drafts)
     found = [_compiled(one) for one in drafts]
     mistakes += [mistake for one in drafts for mistake in one.mistakes]
@@ -78,6 +67,31 @@ def load_own(paths: Sequence[str | Path], root: str | Path | None = None) -> lis
     if not drafts:
         raise UsageError(f"there is no rule in {', '.join(map(str, paths))}", "rules are in files *.yaml; `docs/custom-rules.md` shows one")
     return sorted((own for own in found if own is not None), key=lambda own: own.rule.name)
+
+
+def _read(files: list[Path]) -> tuple[list[Draft], list[str]]:
+    """The rules in files, not compiled yet, and what is wrong with files as a whole."""
+    drafts: list[Draft] = []
+    mistakes: list[str] = []
+    size = 0
+    for number, file in enumerate(files):
+        try:
+            documents, text = read_stream(file, MAX_BYTES)
+        except SourceError as error:
+            mistakes.append(str(error))
+            continue
+        size += len(text)
+        lines = tuple(text.split("\n"))
+        drafts += [draft(Source(document, lines)) for document in documents]
+        if number >= MAX_FILES or size > MAX_ALL_BYTES or len(drafts) > MAX_RULES or sum(map(_characters, drafts)) > MAX_CHARACTERS:
+            limits = f"{MAX_FILES:,} files, {MAX_RULES:,} rules, {MAX_ALL_BYTES >> 20} MiB, {MAX_CHARACTERS:,} characters of expressions"
+            raise ConfigError(f"{file} is one file of rules too many: the limits are {limits}", "name a folder with fewer")
+    return drafts, mistakes
+
+
+def _characters(one: Draft) -> int:
+    texts = [*(text for _, text in one.variables), one.when, one.message_expression, one.at_expression]
+    return len(texts) * sum(map(len, texts))
 
 
 def _listed(mistakes: list[str]) -> str:

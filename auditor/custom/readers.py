@@ -13,6 +13,8 @@ __all__ = ["NOT_KNOWN", "amount", "attribute", "number"]
 
 NOT_KNOWN = Unknown("", "not known")
 
+_LARGEST = 1 << 63
+
 
 def attribute(name: str) -> Callable[[Any], object]:
     """A reader of an attribute."""
@@ -25,7 +27,9 @@ def number(name: str) -> Callable[[Any], object]:
 
 
 def amount(value: Fraction | Quantity | Unknown | None) -> object:
-    """A quantity as CEL can compare it: a whole number, or a double."""
-    if isinstance(value, Fraction):
-        return value.numerator if value.denominator == 1 else float(value)
-    return value
+    """A quantity as CEL can compare it: a whole number, or a double; unknown where it is too large for either."""
+    if not isinstance(value, Fraction):
+        return value
+    if abs(value) >= _LARGEST:
+        return NOT_KNOWN
+    return value.numerator if value.denominator == 1 else float(value)

@@ -15,7 +15,9 @@ from auditor.document import Path
 
 __all__ = ["Misspelt", "Reads", "read_by"]
 
-ANY = "*"
+_COMPARE = 'compare it with what it is when nothing is set, such as ""'
+
+ANY, ITEM = "*", "[]"  # any step; any step into a list
 
 _Names = frozenset[Path]
 _NONE: _Names = frozenset()
@@ -54,16 +56,20 @@ class Reads:
     shallow: _Names
     misspelt: tuple[Misspelt, ...]
 
-    def touches(self, unknown: Iterable[Path]) -> str:
-        """The field in which one of these unknown paths is read; empty where none is."""
-        for path in unknown:
-            if any(_meets(read, path, whole=True) for read in self.deep) or any(_meets(read, path, whole=False) for read in self.shallow):
-                return str(path[0])
-        return ""
+    def touches(self, unknown: Iterable[Path]) -> bool:
+        """Whether one of these unknown paths may be read."""
+        return any(
+            any(_meets(read, path, whole=True) for read in self.deep) or any(_meets(read, path, whole=False) for read in self.shallow)
+            for path in unknown
+        )
+
+    def encloses(self, absent: Iterable[Path]) -> bool:
+        """Whether something is looked at whole in which one of these paths is missing."""
+        return any(len(read) < len(path) and _meets(read, path, whole=True) for path in absent for read in self.deep)
 
 
 def _meets(read: Path, unknown: Path, *, whole: bool) -> bool:
-    if not all(one in (ANY, other) for one, other in zip(read, unknown, strict=False)):
+    if not all(one in (ANY, other) or (one == ITEM and isinstance(other, int)) for one, other in zip(read, unknown, strict=False)):
         return False
     return whole or len(unknown) <= len(read)
 
@@ -134,7 +140,7 @@ class _Reader:
         full = _full(node)
         if full in self.fields and full.partition(".")[0] not in bound:
             if node.test:
-                self.complain(node, f'{full} is always there; compare it with what it is when nothing is set, such as ""')
+                self.complain(node, f"{full} is always there; {_COMPARE}")
             return self.named(full)
         ref = self.visit(node.operand, bound)
         for path in ref.paths:
@@ -142,6 +148,8 @@ class _Reader:
             known = tuple(one.name for one in FIELDS if one.owner == record)
             if record and node.field not in known:
                 self.complain(node, f"{record} has no field {node.field!r}", node.field, known)
+            elif record and node.test:
+                self.complain(node, f"the field {node.field!r} of {record} is always there; {_COMPARE}")
         reached = ref.step(node.field)
         if node.test:
             self.shallow |= reached.paths
@@ -159,20 +167,22 @@ class _Reader:
         if function == "dyn":
             return refs[0]
         if function == "_+_" and any(ref.entries for ref in refs):  # a list made on the way: its entries are read where they are used
-            return _Ref(_NONE, refs[0].entries | refs[1].entries | refs[0].step(ANY).paths | refs[1].step(ANY).paths)
-        last = len(refs) - 1
-        for number, ref in enumerate(refs):
-            keys_only = function in ("size", "type") or (function == "@in" and number == last and node.arguments[last].id in self.tree.maps)
-            if keys_only:
-                self.shallow |= ref.paths
-            else:
+            return _Ref(_NONE, refs[0].entries | refs[1].entries | refs[0].step(ITEM).paths | refs[1].step(ITEM).paths)
+        if function == "@in":  # of a map only the keys matter, of a list its items
+            self.shallow |= refs[1].paths
+            self.deeply(refs[1].step(ITEM))
+            refs = refs[:1]
+        if function in ("size", "type"):
+            self.shallow |= refs[0].paths
+        else:
+            for ref in refs:
                 self.deeply(ref)
         return _Ref()
 
     def loop(self, node: Loop, bound: Mapping[str, _Ref]) -> _Ref:
         ranged = self.visit(node.range, bound)
         self.shallow |= ranged.paths
-        entry = _Ref() if node.range.id in self.tree.maps else ranged.step(ANY)
+        entry = _Ref() if node.range.id in self.tree.maps else ranged.step(ITEM)
         accu = self.visit(node.init, bound)
         inner = {**bound, node.var: entry, node.accu: accu}
         self.deeply(_Ref(self.visit(node.condition, inner).paths))

@@ -96,13 +96,11 @@ class Tree:
     Attributes:
         root: its outermost part.
         positions: for each part's id, the code point where it stands in the text.
-        lists: ids of parts whose type is a list.
         maps: ids of parts whose type is a map.
     """
 
     root: Node
     positions: dict[int, int] = field(default_factory=dict)
-    lists: frozenset[int] = frozenset()
     maps: frozenset[int] = frozenset()
 
 
@@ -121,12 +119,7 @@ def decode(data: bytes) -> Tree:
             entries = [entry for place, entry in _fields(value) if place == 4 and isinstance(entry, bytes)]
             positions = {_int(entry, 1): _int(entry, 2) for entry in entries}
     assert root is not None
-    return Tree(
-        root,
-        positions,
-        frozenset(key for key, kind in types.items() if kind == 6),
-        frozenset(key for key, kind in types.items() if kind == 7),
-    )
+    return Tree(root, positions, frozenset(key for key, kind in types.items() if kind == 7))
 
 
 def parts(node: Node) -> list[Node]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,11 +73,12 @@ def opened(given: Mapping[str, Any], paths: Iterable[str]) -> tuple[ConfigFile |
     if found is None:
         return None, own_rules(asked)
 
-    def known(folders: tuple[str, ...]) -> Mapping[str, Rule]:
-        return known_rules(_together(asked, folders, found.tree))
+    @cache
+    def together(folders: tuple[str, ...]) -> tuple[Rule, ...]:
+        return _together(asked, folders, found.tree)
 
-    file = read(found, known, trusted=bool(given["config"]))
-    return file, _together(asked, file.values.get("rule_dirs") or (), found.tree)
+    file = read(found, lambda folders: known_rules(together(tuple(folders))), trusted=bool(given["config"]))
+    return file, together(tuple(file.values.get("rule_dirs", ())))
 
 
 def _together(asked: tuple[Path, ...], named: Iterable[str], tree: str) -> tuple[Rule, ...]:
@@ -86,8 +89,8 @@ def _together(asked: tuple[Path, ...], named: Iterable[str], tree: str) -> tuple
         named: folders in the file of settings, absolute.
         tree: what these must lie in.
     """
-    folders = tuple(Path(folder) for folder in named)
-    configured = own_rules(folders, Path(tree))
+    folders = tuple(map(Path, named))
+    configured = own_rules(tuple(Path(os.path.relpath(folder)) for folder in folders), Path(tree))  # as people would write them
     others = own_rules(tuple(path for path in asked if path.resolve() not in folders))
     names = {rule.name for rule in configured}
     twice = next((rule.name for rule in others if rule.name in names), "")

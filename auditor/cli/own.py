@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 import click
@@ -23,7 +22,6 @@ rules_option = click.option(
 )
 
 
-@cache
 def own_rules(paths: tuple[Path, ...], root: Path | None = None) -> tuple[Rule, ...]:
     """The rules in these folders and files; see `auditor.custom.load`.
 

@@ -19,6 +19,7 @@ from auditor.quotas import Quota, device_keys
 from auditor.registry import load_rules
 from auditor.source.text import read_text
 from tests.config.writing import TAG, places, pod, run, scanned, written
+from tests.custom.rules import written as own_rule
 
 EVERYTHING = f"""\
 profile: production
@@ -147,6 +148,7 @@ def test_config_names_a_file_anywhere(here: Path, capsys: pytest.CaptureFixture[
 
 def test_yaml_means_the_same(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "policies").mkdir()
+    own_rule(here / "policies")
     first = written(here, EVERYTHING)
     assert set(first.values) == {key.name for key in KEYS}, "the example holds every key"
     assert run("config", "-f", "yaml") == 0
@@ -165,6 +167,7 @@ def test_yaml_means_the_same(here: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_text_names_every_key_with_its_origin(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "policies").mkdir()
+    own_rule(here / "policies")
     (here / "mlaudit.yaml").write_text(EVERYTHING)
     assert run("config") == 0
     lines = capsys.readouterr().out.splitlines()

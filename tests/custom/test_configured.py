@@ -46,10 +46,10 @@ def test_rules_of_both_are_asked(here: Path, capsys: pytest.CaptureFixture[str])
     assert (code, err) == (2, "mlaudit: the configuration and --rules both have a rule 'own'; leave one of them out\n")
 
 
-def test_a_link_out_of_the_repository_is_refused(
-    here: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
-) -> None:
-    secret = written(tmp_path_factory.mktemp("outside"), name="secret")
+def test_a_link_out_of_the_repository_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outside = here.parent / f"{here.name}-outside"
+    outside.mkdir()
+    secret = written(outside, name="secret")
     (here / "policies" / "secret.yaml").symlink_to(secret)
     code, out, err = mlaudit(capsys, "scan", "pod.yaml")
     assert (code, out) == (2, "")
@@ -60,4 +60,4 @@ def test_wrong_rules_stop_the_run(here: Path, capsys: pytest.CaptureFixture[str]
     written(here / "policies", when="container.imag == ''")
     code, out, err = mlaudit(capsys, "scan", "pod.yaml")
     assert (code, out) == (2, "")
-    assert "own.yaml:6:16 undeclared reference to 'container.imag'; did you mean image?" in err
+    assert "mlaudit: policies/own.yaml:6:16 undeclared reference to 'container.imag'; did you mean image?" in err

@@ -88,9 +88,10 @@ class OwnCheck:
         size = (expression.key, given.longest.bit_length(), given.weight.bit_length())
         if size in self._affordable:
             return
-        if expression.cost(1 << size[1], 1 << size[2]) > MAX_COST and expression.cost(given.longest, given.weight) > MAX_COST:
+        if expression.cost(1 << size[1], 1 << size[2]) <= MAX_COST:
+            self._affordable.add(size)
+        elif expression.cost(given.longest, given.weight) > MAX_COST:
             raise EvaluationError(f"{expression.key}: it may take too many steps for an object of this size")
-        self._affordable.add(size)
 
     def said(self, things: dict[str, Any]) -> str:
         """The message: what the expression makes, else the fixed one."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from auditor.custom.fields import SCOPES
@@ -21,6 +20,8 @@ MAX_TEXT = 20_000
 MAX_LINE = 300
 MAX_VARIABLES = 8
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# Nothing of one's own belongs to a standard.
+_PROFILES = tuple(profile for profile in Profile if not profile.exact)
 _IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 _Value = TypeVar("_Value")
@@ -71,7 +72,7 @@ class _Reader:
             self.wrong(("name",), f"{found.name[:80]!r} is no name of a rule", "write it like no-latest-tag")
         found.severity = self.chosen("severity", {str(one): one for one in Severity}, found.severity)
         found.confidence = self.chosen("confidence", {str(one): one for one in Confidence}, found.confidence)
-        found.profiles = self.chosen_several("profiles", Profile) or found.profiles
+        found.profiles = self.chosen_several("profiles", _PROFILES) or found.profiles
         found.tags = self.texts("tags")
 
     def selection(self, found: Draft) -> None:
@@ -129,8 +130,8 @@ class _Reader:
         self.unknown((key,), key, value, choices)
         return default
 
-    def chosen_several(self, key: str, choices: Callable[[str], _Value] | type[StrEnum]) -> tuple[Any, ...]:
-        known = {str(one): one for one in choices}  # type: ignore[union-attr]
+    def chosen_several(self, key: str, choices: Iterable[Any]) -> tuple[Any, ...]:
+        known = {str(one): one for one in choices}
         found = []
         for number, text in enumerate(self.texts(key)):
             if text in known:

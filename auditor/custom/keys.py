@@ -16,7 +16,7 @@ KEYS = {
     "title": "what it finds, in one line",
     "severity": "`info`, `low`, `medium`, `high` or `critical`",
     "confidence": "`low`, `medium` or `high`, which is the default",
-    "profiles": "the profiles that contain it; the default is `[recommended]`, and `production` and `strict` contain that",
+    "profiles": "`recommended` (the default; the wider ones contain it), `production`, `strict`, `cost`",
     "tags": "words for `--tag`; every own rule also has the topic `custom`",
     "for": "what is judged, one after another: `container`, `pod template`, `workload` or `object`",
     "kinds": "only objects of these kinds; without it, all but templates for other objects, such as ServingRuntime",

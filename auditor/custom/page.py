@@ -19,7 +19,7 @@ def page_of(draft: Draft) -> str:
         _section("Bad", draft.bad),
         _section("Good", draft.good),
         f"## When to ignore\n{draft.ignore or 'The rule does not say.'}",
-        "## References\n" + ("\n".join(f"- {link}" for link in draft.references) or f"- {draft.source.document.file}"),
+        "## References\n" + ("\n".join(f"- {link}" for link in draft.references) or "The rule names none."),
     ]
     return "\n\n".join(parts)
 

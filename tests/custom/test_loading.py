@@ -35,6 +35,7 @@ def refused(file: Path) -> str:
         ({"name": "No_Name"}, "1 'No_Name' is no name of a rule; write it like no-latest-tag"),
         ({"name": "image-tag-floating"}, "1 'image-tag-floating' is the name of a built-in rule; take another"),
         ({"profiles": ["prod"]}, "8 'profiles' cannot be 'prod'; did you mean production?"),
+        ({"profiles": ["pss-baseline"]}, "8 'profiles' cannot be 'pss-baseline'; it is one of recommended, production, strict, cost"),
         ({"roles": ["trainer"]}, "8 'roles' cannot be 'trainer'; did you mean training?"),
         ({"for": "object", "accelerated": True}, "7 'accelerated' says something about workloads, and the rule is for objects"),
         ({"accelerated": "yes"}, "7 'accelerated' is true or false"),

@@ -27,7 +27,7 @@ KEYS = {
     "when": "the expression; **true is a fault**",
     "message": "the value found and why it is wrong, in one sentence",
     "messageExpression": "an expression that makes the message; `message` is used where it has no value",
-    "at": "the field at fault: a path from what is judged (`limits.cpu`), or from `container.`, `template.`, `object.`",
+    "at": "the field at fault: a path from what is judged (`resources.limits.cpu`), or from `container.`, `template.`, `object.`",
     "atExpression": "an expression that makes the path",
     "remediation": "what to write instead",
     "why": "why it matters, for the manual page",

@@ -10,11 +10,11 @@ import click
 
 from auditor.cli import options
 from auditor.cli.outputs import write
+from auditor.cli.own import known_rules
 from auditor.errors import AuditError, UsageError
 from auditor.fix import Fixes, fix
 from auditor.fix.files import store
 from auditor.processes import without_collector
-from auditor.registry import load_rules
 from auditor.report import printable
 from auditor.source import Reading, read_contents, read_paths
 from auditor.source.files import MAX_BYTES, STDIN
@@ -53,7 +53,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
             reading = read_contents([(STDIN, content)])
         if not reading.documents and not reading.unread:
             raise UsageError("there is no Kubernetes object in what was given", "give a path with manifests")
-        fixes = fix(reading, settings, load_rules(), stdin=content)
+        fixes = fix(reading, settings, known_rules(settings.own_rules), stdin=content)
     if content is not None and given["write"]:
         sys.stdout.buffer.write(fixes.files[STDIN].after if STDIN in fixes.files else content)
         sys.stdout.flush()

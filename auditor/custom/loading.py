@@ -140,6 +140,7 @@ def _rule(one: Draft, expressions: Expressions) -> Rule:
         live=False,
         needs=(),
         options=MappingProxyType({}),
+        fixable=False,
         check=check,
         page=page_of(one),
         takes_snapshot=True,

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from auditor.report import ChangeLine, Money, Potential, PotentialLine, PotentialPart, Span, TermKind
 
-__all__ = ["amount_of", "change_of", "closing", "described", "signed", "spelled", "where"]
+__all__ = ["amount_of", "change_of", "closing", "described", "ranged", "signed", "spelled", "where"]
 
 
 def spelled(amount: Decimal) -> str:

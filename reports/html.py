@@ -23,6 +23,7 @@ from .page.amounts import ORDER, Money, hours, percent, quantity
 from .page.charts import timeline
 from .page.groups import groups
 from .page.overview import WORDS, overview
+from .page.potential import potential
 
 __all__ = ["render"]
 
@@ -53,6 +54,7 @@ def render(report: Report, view: View) -> str:
         style=_Own(style),
         script=_Own(script),
         money=_costs(report.costs) if report.costs else None,
+        potential=potential(report.potential) if report.potential else None,
         findings=_findings(report, by_object=view.group_by == "object"),
         severities=counts(report),
         by_object=view.group_by == "object",

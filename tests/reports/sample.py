@@ -32,6 +32,7 @@ from auditor.report import (
     Summary,
     View,
 )
+from tests.reports import sample_potential
 
 ATTACK = "<img src=x onerror=alert(1)>"
 REVERSED = "gnp\u202eexe.\u2066x"
@@ -459,6 +460,7 @@ SAMPLES = {
     "money": money_alone,
     "scan": scan,
     "empty": empty,
+    "potential": lambda: replace(scan(), potential=sample_potential.potential()),
     "large": large,
 }
 

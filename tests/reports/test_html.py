@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from auditor.cost.model import Amount, Category
 from auditor.registry import format_names, renderer
 from auditor.report import Report, View, rounded
-from tests.reports import sample
+from tests.reports import sample, sample_potential
 
 ROOT = Path(__file__).resolve().parents[2]
 VOID = {"meta", "input", "link", "br", "rect", "path", "line", "wbr"}
@@ -397,6 +397,21 @@ def test_a_timeline_of_nothing() -> None:
 def test_no_devices_at_all() -> None:
     found = page(sample.report(replace(sample.costs(), lines=(), actions=(), prices=(), timeline=(), notes=(), missing=())))
     assert "Nothing was found that would save money." in found.visible
+
+
+def test_what_manifests_could_cost() -> None:
+    found = page(sample.SAMPLES["potential"]()).visible
+    for words in ("USD -15,067.20 a month", "USD 80,608.82 or more a month", "4 accelerated workloads cost more or less", "not waste"):
+        assert words in found
+    assert "Deployment ml/<img src=x onerror=alert(1)>" in found
+
+
+def test_what_has_no_price_costs_a_dash_and_not_nothing() -> None:
+    shown = sample_potential.potential()
+    unpriced = replace(shown, change=None, lines=shown.unpriced[:1])
+    found = page(replace(sample.scan(), potential=unpriced)).visible
+    assert "USD – a month" in found
+    assert "0.00" not in found
 
 
 def test_a_large_report_is_a_page_of_few_megabytes() -> None:

@@ -107,15 +107,15 @@ def test_it_opens_without_a_word_and_without_a_request(opened: Open, name: str, 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_it_fits(opened: Open, tmp_path: Path, theme: str, width: int) -> None:
-    for name in ("usage", "now", "allocation", "scan", "empty"):
+    for name in ("usage", "now", "allocation", "scan", "empty", "potential"):
         page = opened(name, theme, width)
         assert page.evaluate("document.documentElement.scrollWidth") == width, name
         page.screenshot(path=tmp_path / f"{name}-{theme}-{width}.png", full_page=True)
-    assert len(list(tmp_path.glob("*.png"))) == 5
+    assert len(list(tmp_path.glob("*.png"))) == 6
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", ["usage", "now", "scan"])
+@pytest.mark.parametrize("name", ["usage", "now", "scan", "potential"])
 def test_it_is_accessible(opened: Open, name: str, theme: str) -> None:
     """By axe-core: contrast and names, roles and order, as WCAG 2.2 AA has them and as good practice has them."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs the package axe-playwright-python, of the dev group")
@@ -134,6 +134,16 @@ def test_a_name_is_text(opened: Open) -> None:
     assert column(page, "t-by-workload", 0) == [f"Notebook/research/{sample.ATTACK}"]
     page.click("input[name=group][value=object]")
     assert page.locator("#groups summary bdi").filter(has_text=sample.ATTACK).count() == 1
+
+
+def test_potential_costs_sort_and_filter(opened: Open) -> None:
+    page = opened("potential")
+    assert page.locator("img").count() == 0
+    assert column(page, "t-change", 2)[:3] == ["+10,044.80", "-5,022.40", "-20,089.60"]
+    page.locator("#t-workloads thead th", has_text="A month").get_by_role("button").click()
+    assert column(page, "t-workloads", 0)[-1].startswith("Deployment ml/llm")
+    page.fill("#q-t-workloads", "onerror")
+    says(page, "#potential .table:last-child [role=status]", "1 of 10 workloads")
 
 
 def test_tables_sort_by_click(opened: Open) -> None:

@@ -20,9 +20,8 @@ from hypothesis import strategies as st
 from auditor.cli.scan import scan
 from auditor.config import Settings
 from auditor.cost.compare import compare
-from auditor.cost.estimate import estimate
 from auditor.cost.potential import DevicePrice, Term
-from auditor.cost.prices import Currency, Prices
+from auditor.cost.prices import USD, Currency
 from auditor.document import NotJudged, ObjectRef, Unread
 from auditor.errors import UsageError
 from auditor.finding import Confidence, Finding, RuleFailure, Severity, Skipped, Suppressed
@@ -30,10 +29,8 @@ from auditor.listing import Listing, NotListed, Resource
 from auditor.registry import format_names, renderer
 from auditor.report import Cluster, Potential, PotentialLine, PotentialPart, Report, RuleInfo, Span, Summary, TermKind, View
 from auditor.rule import Profile
-from auditor.snapshot import Snapshot
-from auditor.source import read_paths
 from auditor.stored import load
-from tests.reports import sample, sample_costs
+from tests.reports import sample, sample_costs, sample_potential
 from tests.reports.test_shown import all_costs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,17 +63,9 @@ def demo() -> Report:
     return scan((str(ROOT / "fixtures" / "demo"),), Settings(profile=Profile.STRICT, jobs=1))
 
 
-@cache
-def priced(currency: Currency | None = None) -> Potential:
-    prices = Prices.load(None)
-    reading = read_paths((str(ROOT / "fixtures" / "demo"),), jobs=1)
-    return estimate(Snapshot(reading.documents), prices, datetime.date(2026, 11, 25), "us-east-1", currency or prices.currency("USD"))
-
-
-def changed() -> Report:
-    now = priced()
-    before = tuple(dataclasses.replace(line, notes=(), team="other") for line in now.lines[1:])
-    return dataclasses.replace(demo(), potential=now.compared(compare(before, now.lines, "main", "0" * 40, ("1 file is missing",))))
+def priced(currency: Currency = USD, *, change: bool = False) -> Report:
+    found = sample_potential.potential(currency)
+    return dataclasses.replace(demo(), potential=found if change else dataclasses.replace(found, change=None))
 
 
 REPORTS: dict[str, Callable[[], Report]] = {
@@ -89,9 +78,9 @@ REPORTS: dict[str, Callable[[], Report]] = {
     "another currency": lambda: sample_costs.report(
         dataclasses.replace(sample_costs.COSTS, currency=Currency("GBP", Fraction(1000, 1087), datetime.date(2026, 11, 1), "a bank"))
     ),
-    "potential": lambda: dataclasses.replace(demo(), potential=priced()),
-    "potential in another currency": lambda: dataclasses.replace(demo(), potential=priced(Currency("GBP", Fraction(1000, 1087)))),
-    "change": changed,
+    "potential": priced,
+    "potential in another currency": lambda: priced(Currency("GBP", Fraction(1000, 1087)), change=True),
+    "change": lambda: priced(change=True),
 }
 
 

@@ -71,7 +71,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 # Parts of the model that hold tables by which rules judge.
 _TABLES = (
     "auditor.rules.", "auditor.rbac", "auditor.exposure", "auditor.live", "auditor.placement", "auditor.queues", "auditor.quotas",
-    "auditor.teams", "auditor.exporters",
+    "auditor.teams", "auditor.exporters", "auditor.stranding",
 )  # fmt: skip
 
 

@@ -143,6 +143,7 @@ class NodeHours:
         allocatable: of those that pods may get.
         cordoned: of all devices, while the node took no pods.
         empty: of all devices, in stretches of time in which nobody held any of them.
+        stranded: of those that were free, but of no use to the pods that there are.
     """
 
     node: str
@@ -151,6 +152,7 @@ class NodeHours:
     allocatable: Fraction
     cordoned: Fraction = _ZERO
     empty: Fraction = _ZERO
+    stranded: Fraction = _ZERO
 
 
 @dataclass(frozen=True, slots=True)

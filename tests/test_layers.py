@@ -30,6 +30,7 @@ LAYERS = (
         "auditor.teams",
         "auditor.scaling",
         "auditor.exporters",
+        "auditor.stranding",
     ),
     ("auditor.rule", "auditor.redact"),
     ("auditor.suppress",),
@@ -64,6 +65,7 @@ RULES_MAY_IMPORT = (
     "auditor.usage",
     "auditor.scaling",
     "auditor.exporters",
+    "auditor.stranding",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

@@ -5,12 +5,14 @@ Whether held devices are used is not to be seen from the API server: what runs i
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from fractions import Fraction
 
 from auditor.cost.facts import Facts, monitored_name
 from auditor.live import LivePod, Node
 from auditor.snapshot import Snapshot
+from auditor.stranding import stranded
 from auditor.usage import GRACE_SECONDS, STUCK, Activity, Held, Holder, NodeHours, Usage
 
 __all__ = ["look"]
@@ -43,7 +45,8 @@ def look(snapshot: Snapshot, facts: Facts) -> Usage:
                 held += amount
                 done = sums.setdefault((Holder(pod.root.namespace, pod.root.kind, pod.root.name), node.name), Activity())
                 done.add(_activity(pod, amount, taken))
-        nodes.append(_hours(node, physical.devices, units, allocatable, held))
+        lost = sum((weight[one.key] * one.free for one in stranded(node, snapshot)), Fraction(0)) if snapshot.sees_all_pods else Fraction(0)
+        nodes.append(dataclasses.replace(_hours(node, physical.devices, units, allocatable, held), stranded=lost))
     return Usage(
         start=taken,
         end=taken + datetime.timedelta(hours=1),

@@ -207,6 +207,7 @@ class _Splitter:
             ("unhealthy", hours.units - hours.allocatable),
             ("cordoned", hours.cordoned),
             ("empty node", hours.empty),
+            ("stranded", hours.stranded),
         ):
             part = min(free, max(amount, _ZERO))
             if part:

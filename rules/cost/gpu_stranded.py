@@ -176,40 +176,16 @@ Where the pods that will use the devices are known to need less CPU and memory t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from fractions import Fraction
 
-from auditor.accelerators import device
-from auditor.live import LivePod, Node
-from auditor.live.scheduling import Needs, can_ever_fit, needs_of
+from auditor.live import Node
 from auditor.quantity import format_bytes
 from auditor.rule import COST, Result, Severity, rule, skip
 from auditor.snapshot import Snapshot
+from auditor.stranding import Stranded, stranded
 
-HOST = ("cpu", "memory")
 NAMED = 3
-
-
-@dataclass(slots=True)
-class Wants:
-    """Pods that want the same of a node.
-
-    Attributes:
-        needs: what they want.
-        count: how many of the device.
-        waiting: those without a node.
-        placed: how many have one.
-    """
-
-    needs: Needs
-    count: int
-    waiting: list[LivePod] = field(default_factory=list)
-    placed: int = 0
-
-    def amount(self, key: str) -> Fraction:
-        """What they request of a resource."""
-        return dict(self.needs.requests).get(key, Fraction(0))
 
 
 @rule(
@@ -221,85 +197,35 @@ class Wants:
     needs={"Node", "Pod"},
 )
 def check(node: Node, snapshot: Snapshot) -> Iterator[Result]:
-    free = [devices for devices in node.devices if devices.free and devices.key in node.allocatable]
+    free = any(devices.free and devices.key in node.allocatable for devices in node.devices)
     if not free or not node.ready or node.cordoned or node.deleted:
         return
     if not snapshot.sees_all_pods:
         yield skip("the pods of all namespaces")
         return
-    for devices in free:
-        if node.shared and devices.allocated:
-            continue  # which of the devices behind the free shares is idle cannot be seen
-        everybody = snapshot.derived(_wants)
-        fitting = [wants for wants in everybody.get(devices.key, ()) if can_ever_fit(wants.needs, [node])]
-        want = _usual(fitting)
-        if want is None:
-            yield from _left_over(node, devices.key, devices.free, everybody)
-            continue
-        short = [key for key in HOST if want.amount(key) > node.spare(key)]
-        if short and want.count <= devices.free:
-            left = " and ".join(f"{_amount(key, node.spare(key))} of {key}" for key in short)
-            needed = " and ".join(f"{_amount(key, want.amount(key))} of {key}" for key in short)
-            first = want.waiting[0].ref if want.waiting else None
-            who = f"{first.namespace}/{first.name}, which waits," if first else "a pod of the cluster's usual size"
+    for one in stranded(node, snapshot):
+        if one.others:
             yield node.fault(
-                f"has {devices.free} free {devices.key}, but {left} left, where {who} needs {needed}{_takers(node, short[0])}",
+                f"has {one.free} free {one.key}, which no pod asks for, while pods wait for {', '.join(one.others)}",
+                at="metadata.name",
+                remediation="choose a MIG configuration with the profiles that are asked for (label nvidia.com/mig.config)",
+            )
+        else:
+            yield node.fault(
+                f"has {one.free} free {one.key}, but {_missing(node, one)}{_takers(node, one.short[0])}",
                 at="metadata.name",
                 remediation="move pods without accelerators to other nodes (taint this one), or ask for less CPU and memory by device",
             )
 
 
-def _wants(snapshot: Snapshot) -> Mapping[str, list[Wants]]:
-    """By device, what pods want that have it or wait for it: thousands of pods want the same few things."""
-    found: dict[str, dict[Needs, Wants]] = {}
-    for pod in snapshot.pods:
-        if not pod.finished and pod.accelerators:
-            needs = replace(needs_of(pod.template()), node_name="")  # where it stands is not what it asks for
-            for key, count in pod.accelerators.items():
-                wants = found.setdefault(key, {}).setdefault(needs, Wants(needs, count))
-                if pod.waiting_for_node:
-                    wants.waiting.append(pod)
-                else:
-                    wants.placed += 1
-    return {key: sorted(several.values(), key=_size) for key, several in found.items()}
-
-
-def _size(wants: Wants) -> tuple[Fraction, Fraction, int, str]:
-    return wants.amount("cpu"), wants.amount("memory"), wants.count, str(wants.needs)
-
-
-def _usual(ordered: list[Wants]) -> Wants | None:
-    """The smallest that waits, else the median of those that have a node."""
-    for wants in ordered:
-        if wants.waiting:
-            return wants
-    half = sum(wants.placed for wants in ordered) / 2
-    for wants in ordered:
-        half -= wants.placed
-        if half <= 0:
-            return wants
-    return None
-
-
-def _left_over(node: Node, key: str, free: int, everybody: Mapping[str, list[Wants]]) -> Iterator[Result]:
-    """A partition that nobody asks for, while pods wait for others of the same maker."""
-    known = device(key)
-    if known is None or not known.partition or key in everybody:
-        return
-    others = sorted(
-        other
-        for other, several in everybody.items()
-        if any(wants.waiting for wants in several)
-        and (found := device(other)) is not None
-        and found.partition
-        and found.vendor == known.vendor
-    )
-    if others:
-        yield node.fault(
-            f"has {free} free {key}, which no pod asks for, while pods wait for {', '.join(others)}",
-            at="metadata.name",
-            remediation="choose a MIG configuration with the profiles that are asked for (label nvidia.com/mig.config)",
-        )
+def _missing(node: Node, one: Stranded) -> str:
+    """What is short, and who would need it."""
+    assert one.want is not None
+    left = " and ".join(f"{_amount(key, node.spare(key))} of {key}" for key in one.short)
+    needed = " and ".join(f"{_amount(key, one.want.amount(key))} of {key}" for key in one.short)
+    first = one.want.waiting[0].ref if one.want.waiting else None
+    who = f"{first.namespace}/{first.name}, which waits," if first else "a pod of the cluster's usual size"
+    return f"{left} left, where {who} needs {needed}"
 
 
 def _takers(node: Node, key: str) -> str:

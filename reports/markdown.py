@@ -113,7 +113,8 @@ def _closing(report: Report) -> list[str]:
         listing = report.cluster.listing
         scope = f"namespace {code(listing.namespace)}" if listing.namespace else f"{report.cluster.namespaces} namespaces"
         where = f"{scope} of {code(listing.server)}, {report.cluster.pods} pods on {report.cluster.nodes} nodes"
-    found = [f"mlaudit {report.version}: {summary.objects} objects in {where}"]
+    judged = report.rules or report.findings or report.costs is None
+    found = [f"mlaudit {report.version}: {summary.objects} objects in {where}" if judged else f"mlaudit {report.version}: {where}"]
     if report.rules:
         found.append(f"{report.rules} rules of profile {report.profile}")
     if skipped := sum(entry.count for entry in report.skipped):

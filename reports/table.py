@@ -196,21 +196,22 @@ class _Findings(Writer):
         if self.view.quiet:
             return
         summary = report.summary
-        gpus = (
-            f"{summary.gpus_requested} accelerators requested by {summary.accelerated_workloads} of them"
-            if summary.gpus_requested
-            else "no accelerators requested"
-        )
+        gpus = "no accelerators requested"
+        if summary.gpus_requested:
+            whose = "of them" if judged else "workloads"
+            gpus = f"{summary.gpus_requested} accelerators requested by {summary.accelerated_workloads} {whose}"
         where = f"{summary.files_judged} of {summary.files} files"
         if report.cluster is not None:
             cluster = report.cluster
             scope = f"namespace {cluster.listing.namespace}" if cluster.listing.namespace else f"{cluster.namespaces} namespaces"
             where = f"{scope} of {cluster.listing.server}, {cluster.pods} pods on {cluster.nodes} nodes"
+        if not judged:
+            yield from self.wrapped(f"Seen in {where}: {gpus}", 2, "")
+            return
         yield from self.wrapped(f"{summary.objects} objects in {where}, {summary.workloads} workloads, {gpus}", 2, "")
-        if judged:
-            said = f", {report.configuration}" if report.configuration else ""
-            asked = f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}{said}"
-            yield from self.wrapped(asked, 2, "")
+        said = f", {report.configuration}" if report.configuration else ""
+        asked = f"{report.rules} rules of profile {report.profile}, Kubernetes {report.kubernetes_version}{said}"
+        yield from self.wrapped(asked, 2, "")
 
 
 def _aligned(amounts: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from auditor.config import Settings
 from auditor.document import Document, Unread, mapping
 from auditor.errors import UsageError
 from auditor.processes import stays, without_collector
-from auditor.report import Cluster, Costs, Report
+from auditor.report import Costs, Report
 from auditor.selectors import Selector, parse_selector
 from auditor.snapshot import Snapshot
 from auditor.source import Reading
@@ -123,13 +123,7 @@ def judge_live(snapshot: Snapshot, found: Live, settings: Settings, *, allow_par
         allow_partial: the user is content with what may be listed.
     """
     documents, listing = found
-    cluster = Cluster(
-        listing,
-        namespaces=len({document.ref.namespace for document in documents} - {""}),
-        nodes=len(snapshot.nodes),
-        pods=len(snapshot.pods),
-        allow_partial=allow_partial,
-    )
+    cluster = live.described(found, snapshot, allow_partial=allow_partial)
     settings = dataclasses.replace(settings, today=listing.taken.astimezone(datetime.UTC).date())
     return judging.judged(snapshot, settings, Reading(documents=list(documents)), cluster)
 

@@ -9,7 +9,7 @@ import click
 from auditor.cli import configured, judging, live, measured, money, options
 from auditor.config.effective import Flags
 from auditor.processes import without_collector
-from auditor.report import Cluster, Report, Summary
+from auditor.report import Report, Summary
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION, Snapshot
 
 __all__ = ["command"]
@@ -36,7 +36,8 @@ def command(**given: Any) -> int:
     """
     settings = configured.settle(given, Flags(configured.given_values(given, "owner_labels"))).settings
     with without_collector():
-        (documents, listing), recorded = live.listed(given)
+        cluster, recorded = live.listed(given)
+        documents, listing = cluster
         snapshot = Snapshot(
             documents,
             listing=listing,
@@ -49,13 +50,7 @@ def command(**given: Any) -> int:
         findings=(), suppressed=(), skipped=(), failures=(), unread=(), not_judged={}, folders=(),
         summary=Summary(0, 0, 0, 0, 0, len(documents), len(snapshot.workloads), len(snapshot.accelerated_workloads), _held(snapshot)),
         profile="", kubernetes_version=".".join(map(str, listing.version or ())), rules=0,
-        cluster=Cluster(
-            listing,
-            namespaces=len({document.ref.namespace for document in documents} - {""}),
-            nodes=len(snapshot.nodes),
-            pods=len(snapshot.pods),
-            allow_partial=given["allow_partial"],
-        ),
+        cluster=live.described(cluster, snapshot, allow_partial=given["allow_partial"]),
         costs=found,
     )  # fmt: skip
     judging.write(report, given)

@@ -10,11 +10,13 @@ import click
 from auditor.cli import options
 from auditor.errors import UsageError
 from auditor.kinds import KINDS
+from auditor.report import Cluster
+from auditor.snapshot import Snapshot
 from auditor.source.archive import read_recorded
 from auditor.source.cluster import Connection, Live, connect, read_cluster
 from auditor.usage import Usage
 
-__all__ = ["WORKLOADS", "connected", "connection", "listed"]
+__all__ = ["WORKLOADS", "connected", "connection", "described", "listed"]
 
 # Group and kind of everything in the table of kinds.
 WORKLOADS = frozenset((row.group, row.kind) for row in KINDS)
@@ -38,7 +40,7 @@ def connected(given: dict[str, Any]) -> Connection:
     """
     if given["all_namespaces"] and given["namespace"]:
         raise UsageError("-n and -A exclude each other", "leave one of them out")
-    return connect(given["kubeconfig"], given["context"], options.seconds(given["timeout"]))
+    return connect(given["kubeconfig"], given["context"], options.seconds(given, "timeout"))
 
 
 def listed(given: dict[str, Any]) -> tuple[Live, Usage | None]:
@@ -60,3 +62,21 @@ def listed(given: dict[str, Any]) -> tuple[Live, Usage | None]:
     if given["namespace"] and namespaces and given["namespace"] not in namespaces:
         raise UsageError(f"there is no namespace {given['namespace']}", "`kubectl get namespaces` lists them")
     return found, usage
+
+
+def described(found: Live, snapshot: Snapshot, *, allow_partial: bool) -> Cluster:
+    """What a report says of the cluster that it is about.
+
+    Args:
+        found: the objects, and what was listed.
+        snapshot: what is seen of it.
+        allow_partial: the user is content with what may be listed.
+    """
+    documents, listing = found
+    return Cluster(
+        listing,
+        namespaces=len({document.ref.namespace for document in documents} - {""}),
+        nodes=len(snapshot.nodes),
+        pods=len(snapshot.pods),
+        allow_partial=allow_partial,
+    )

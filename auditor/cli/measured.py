@@ -43,7 +43,6 @@ owner_options = click.option(
     help="A label that names who owns a workload, instead of team, owner, project, cost-center …; repeatable, the best first.",
 )
 
-_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST = 400 * 86400
 _MATCHER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([^\"\\\n]+)")
 
@@ -73,13 +72,13 @@ def usage(known: Facts, given: dict[str, Any], recorded: Usage | None = None) ->
         return recorded
     from auditor.source.prometheus import Span, collect
 
-    step = _seconds(given["step"], "--step")
+    step = options.seconds(given, "step")
     if step % 60 or 3600 % step:
         raise UsageError(f"--step {given['step']} does not divide an hour", "write 1m, 5m or 15m")
     listing = known.snapshot.listing
     until = _instant(given["until"]) if given["until"] else listing.taken if listing else datetime.datetime.now(datetime.UTC)
     end = datetime.datetime.fromtimestamp(int(until.timestamp()) // step * step, datetime.UTC)
-    seconds = _seconds(given["window"], "--window") // step * step
+    seconds = options.seconds(given, "window") // step * step
     if not 3600 <= seconds <= _LONGEST:
         raise UsageError(f"--window {given['window']} is not between an hour and 400 days", "write it like 24h, 7d or 4w")
     span = Span(end - datetime.timedelta(seconds=seconds), end, step, cluster=_matcher(given["cluster_label"]))
@@ -124,13 +123,6 @@ def costs(known: Facts, measured: Usage | None, given: dict[str, Any]) -> Costs:
         actions=tuple(action for action in found.actions if action.namespace == namespace),
         notes=tuple(sorted({*found.notes, f"only what namespace {namespace} holds; what nobody holds is left out"})),
     )
-
-
-def _seconds(text: str, option: str) -> int:
-    match = re.fullmatch(r"(\d{1,5})([mhdw])", text)
-    if match is None or not int(match[1]):
-        raise UsageError(f"{option} {text!r} is no time", "write it like 5m, 24h, 7d or 4w")
-    return int(match[1]) * _UNITS[match[2]]
 
 
 def _instant(text: str) -> datetime.datetime:

@@ -46,6 +46,6 @@ def server(given: dict[str, Any]) -> Server | None:
         cert_file=files["cert"],
         key_file=files["key"],
         insecure=given["prometheus_insecure"],
-        timeout=options.seconds(given["prometheus_timeout"]),
+        timeout=options.seconds(given, "prometheus-timeout"),
     )
     return Server(where)

@@ -29,6 +29,7 @@ __all__ = ["choice", "complete_rule", "effective", "output", "progress", "second
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SEVERITIES = [str(severity) for severity in sorted(Severity, reverse=True)]
 _CONFIDENCES = [str(confidence) for confidence in sorted(Confidence, reverse=True)]
 _NARROWEST, _WIDEST = 80, 200
@@ -223,16 +224,21 @@ def _value(default: Any, text: str, given: str) -> Any:
     return text
 
 
-def seconds(text: str) -> float:
-    """A duration such as 90, 90s or 5m.
+def seconds(given: dict[str, Any], option: str) -> int:
+    """The value of an option that is a duration: 90, 90s, 5m, 24h, 7d or 4w.
+
+    Args:
+        given: the options.
+        option: its name, without the dashes in front.
 
     Raises:
         UsageError: it is none.
     """
-    match = re.fullmatch(r"(\d{1,6})(s|m|h)?", text)
+    text = given[option.replace("-", "_")]
+    match = re.fullmatch(r"(\d{1,6})([smhdw])?", text)
     if match is None or int(match[1]) == 0:
-        raise UsageError(f"{text!r} is no time", "write it like 90s or 5m")
-    return float(int(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2] or "s"])
+        raise UsageError(f"--{option} {text!r} is no time", "write it like 90s, 5m, 24h, 7d or 4w")
+    return int(match[1]) * _UNITS[match[2] or "s"]
 
 
 def view(given: dict[str, Any], file: Path | None = None) -> View:

@@ -46,7 +46,7 @@ def rendering(given: dict[str, Any], settings: Settings) -> Rendering | None:
         found=given["render"],
         folders=given["kustomize"],
         values=given["helm_values"],
-        seconds=seconds(given["render_timeout"]),
+        seconds=seconds(given, "render-timeout"),
         online=given["render_remote"],
         kubernetes_version=settings.kubernetes_version,
         jobs=settings.jobs,

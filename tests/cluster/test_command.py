@@ -119,7 +119,7 @@ def test_namespace_and_selector_choose_what_is_judged(cluster: Cluster) -> None:
         (("-n", "absent"), "there is no namespace absent; `kubectl get namespaces` lists them"),
         (("-n", "default", "-A"), "-n and -A exclude each other; leave one of them out"),
         (("-l", "a in b"), "label selector 'a in b': '(' was expected, not 'b'; write it as for kubectl: `app=llm,tier!=test`"),
-        (("--timeout", "soon"), "'soon' is no time; write it like 90s or 5m"),
+        (("--timeout", "soon"), "--timeout 'soon' is no time; write it like 90s, 5m, 24h, 7d or 4w"),
         (("--snapshot", "absent.tar.gz", "--context", "x"), "--snapshot and --context exclude each other; leave one of them out"),
         (("--nodes", "-f", "yaml"), "--nodes has no format yaml; it is printed as table or json"),
     ],

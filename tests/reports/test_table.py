@@ -47,8 +47,8 @@ Whose it is                        for nothing: hours          money  of its own
 Basis: one look: what an hour costs, if it stays like this · confidence in
   prices, by hours: high 100.0 %; the oldest is of 2026-10-01
 
-400 objects in 12 namespaces of production, 310 pods on 6 nodes, 60 workloads,
-  24 accelerators requested by 10 of them
+Seen in 12 namespaces of production, 310 pods on 6 nodes: 24 accelerators
+  requested by 10 workloads
 """
     )
 

@@ -93,7 +93,7 @@ EXPORTERS = (
         (("neuroncore_utilization_ratio", 1, ""),),
         ("instance_id", "neuroncore"),
         ("node",),
-        (Labels("pod_name", "namespace"), *_POD),
+        (Labels("pod_name", "exported_namespace"), Labels("pod_name", "namespace"), *_POD),  # nothing else has pod_name
     ),
     Exporter("Gaudi exporter", "habana_ai_gaudi", (("habanalabs_utilization", 100, ""),), ("UUID", "uuid", "device"), ("node",), _POD),
     Exporter("XPU Manager", "gpu_intel_com_(i915|xe)", (("hw_gpu_utilization_ratio", 1, ""),), ("pci_bdf", "node"), ("node",), _POD),

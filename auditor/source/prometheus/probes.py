@@ -70,7 +70,7 @@ def probe(server: Server, start: datetime.datetime, end: datetime.datetime, clus
         names = [name for name, *_ in exporter.metrics if (name, "") in seen]
         if not names:
             continue
-        labels = next((one for one in exporter.labels if any((name, one.pod) in seen for name in names)), Labels())
+        labels = next((one for one in exporter.labels if any((name, _naming(one)) in seen for name in names)), Labels())
         remembers = exporter.memory is not None and (exporter.memory[0], "") in seen
         found.append((exporter if remembers else dataclasses.replace(exporter, memory=None), labels))
         profiling = profiling and not _without_profiling(names)
@@ -81,7 +81,7 @@ def probe(server: Server, start: datetime.datetime, end: datetime.datetime, clus
 
 
 def _seen(server: Server, at: float, seconds: int, cluster: str) -> tuple[set[tuple[str, str]], int]:
-    """Which metrics have series, each also with the label that it has to have, and how many seconds before were looked at.
+    """Which metrics have series, each also with the matchers that they have to have, and how many seconds before were looked at.
 
     As many as are asked for, or fewer, if that is too much for the server.
 
@@ -103,7 +103,7 @@ def _seen(server: Server, at: float, seconds: int, cluster: str) -> tuple[set[tu
 
 
 def _questions(seconds: int, cluster: str) -> dict[tuple[str, str], str]:
-    """A query for each metric, and label of it, that says how many series there were."""
+    """A query for each metric, and for the labels in which it may name pods, that says how many series there were."""
 
     def count(name: str, *matchers: str) -> str:
         chosen = ", ".join(filter(None, (*matchers, cluster)))
@@ -117,16 +117,22 @@ def _questions(seconds: int, cluster: str) -> dict[tuple[str, str], str]:
         for name, _, matcher in exporter.metrics:
             questions[name, ""] = count(name, matcher)
             for labels in exporter.labels:
-                questions[name, labels.pod] = count(name, matcher, f'{labels.pod}!=""')
+                questions[name, _naming(labels)] = count(name, matcher, _naming(labels))
     return questions
+
+
+def _naming(labels: Labels) -> str:
+    """Matchers of series that name a pod."""
+    return f'{labels.pod}!="", {labels.namespace}!=""'
 
 
 def _notes(exporter: Exporter, names: list[str], labels: Labels) -> list[str]:
     found = []
     if not labels:
         found.append(f"measurements of the {exporter.name} name no pods: only of shared devices is it known whether they are used")
-    elif labels.pod.startswith("exported_"):
-        found.append(f"the scrape of the {exporter.name} does not honour labels: pods are taken from {labels.pod}")
+    elif labels.namespace.startswith("exported_"):
+        where = f"{labels.namespace} and {labels.pod}"
+        found.append(f"the scrape of the {exporter.name} does not honour labels: pods are taken from {where}")
     if _without_profiling(names):
         found.append("the DCGM exporter has no profiling counters (DCGM_FI_PROF_GR_ENGINE_ACTIVE): MIG instances are not measured")
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import io
 import os
+import re
+import secrets
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from auditor.registry import format_names, suggestion
 
 __all__ = ["FormatOption", "Output", "planned", "write", "write_all"]
 
+_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -103,7 +106,8 @@ def write_all(outputs: Iterable[Output], render: Callable[[Output], str]) -> Non
     errors: list[AuditError] = []
     for one in sorted(outputs, key=lambda one: one.file is None):
         try:
-            write(render(one), one.file)
+            text = render(one)
+            write(text if one.file or one.format == "github" else _obeyed_by_nobody(text), one.file)
         except AuditError as error:
             errors.append(error)
     if errors:
@@ -127,6 +131,17 @@ def write(text: str, file: Path | None) -> None:
             stream.write(text)
     except OSError as error:
         raise AuditError(f"cannot write {file}: {error.strerror}", "name another file") from None
+
+
+def _obeyed_by_nobody(text: str) -> str:
+    """A report in the log of GitHub Actions, whose runner obeys lines of it that look like commands: names in manifests may.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
+    """
+    if os.environ.get("GITHUB_ACTIONS") != "true" or not _COMMAND.search(text):
+        return text
+    token = secrets.token_hex(16)
+    return f"::stop-commands::{token}\n{text}\n::{token}::\n"
 
 
 def _shared(file: Path) -> bool:

@@ -10,6 +10,7 @@ import yaml
 from click.shell_completion import ShellComplete
 
 from auditor.cli import cli, main
+from auditor.cli.outputs import Output, write_all
 from auditor.registry import format_names
 
 CLEAN = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {a: b}\n"
@@ -105,3 +106,14 @@ def test_the_shell_completes_names() -> None:
     names = [item.value for item in ShellComplete(cli, {}, "mlaudit", "_MLAUDIT_COMPLETE").get_completions(["scan", "-f"], "")]
     assert names == format_names()
     assert [item.value for item in ShellComplete(cli, {}, "mlaudit", "_X").get_completions(["cost", "-f"], "ya")] == ["yaml"]
+
+
+@pytest.mark.parametrize("name", ["::error::no", "a\n::warning::no", "##[error]no"])
+def test_names_command_no_runner(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    write_all([Output("table")], lambda _: f"{name}\n")
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert last == f"::{first.removeprefix('::stop-commands::')}::"
+    write_all([Output("table")], lambda _: "kind: Pod::x\n")
+    write_all([Output("github")], lambda _: "::error::yes\n")
+    assert capsys.readouterr().out == "kind: Pod::x\n::error::yes\n"

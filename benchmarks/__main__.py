@@ -166,7 +166,7 @@ def costs(verdicts: Verdicts, gpus: int, days: int) -> None:
         f"      {what}: {figures.whole:.1f} s, of which {figures.waited:.1f} s wait for {queries} queries, {figures.client:.1f} s are ours"
     )
     verdicts.say(f"{what}: peak memory of all its processes together", figures.memory, 300, "MiB")
-    verdicts.say(f"{what}: mlaudit itself / the whole", figures.client / figures.whole, 0.5)
+    verdicts.say(f"{what}: mlaudit itself / the whole", figures.client / figures.whole, 0.35)
 
 
 def start(verdicts: Verdicts, runs: int) -> None:

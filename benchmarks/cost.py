@@ -5,6 +5,10 @@ for, as mlaudit says itself (``coverage.waited_seconds``). The rest is mlaudit's
 adding up, writing the report. Memory is that of mlaudit and its children together, as in ``process.py``.
 
 The work over long windows is to be the server's: mlaudit's own time and memory hardly grow with them.
+
+Measured on two cores that eight others used too: 1,000 GPUs for 30 days are 25.9 million samples, loaded in 102 s; of 636 s, 631 s wait
+for 526 queries (six minutes of processor time in Prometheus), 4.4 s are mlaudit's, with 60 MiB. 100 GPUs for 7 days: 18.9 s and 3.1 s,
+with 46 MiB.
 """
 
 from __future__ import annotations
@@ -91,7 +95,7 @@ def measure(testbed: Testbed, gpus: int, days: int) -> Figures:
         loaded = time.perf_counter() - begin
         file = Path(folder, "report.json")
         source = ("--kubeconfig", str(testbed.kubeconfig("admin")), "--prometheus", server.url)
-        window = ("--until", end.isoformat(), "--window", f"{days}d")
+        window = ("--until", end.isoformat(), "--window", f"{days}d", "--prometheus-timeout", "2h")
         command = Mlaudit(["cost", *source, *window, "--format", "json", "--output", str(file)])
         whole, memory = command.watched()
         costs = json.loads(file.read_text(encoding="utf-8"))["costs"]

@@ -23,7 +23,7 @@ metrics_options = options.stack(
     click.option("--prometheus-key", type=_FILE, metavar="FILE", help="Its key, if it is not in the same file."),
     click.option("--prometheus-headers", type=_FILE, metavar="FILE", help="Send these headers along: lines like `X-Scope-OrgID: team-a`."),
     click.option("--prometheus-insecure", is_flag=True, help="Believe any certificate."),
-    click.option("--prometheus-timeout", default="10m", show_default=True, metavar="TIME", help="For all queries together: 90s or 10m."),
+    click.option("--prometheus-timeout", default="30m", show_default=True, metavar="TIME", help="For all queries together: 90s or 30m."),
 )
 
 

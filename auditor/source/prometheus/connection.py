@@ -53,7 +53,7 @@ class Access:
     cert_file: str | None = None
     key_file: str | None = None
     insecure: bool = False
-    timeout: float = 600.0
+    timeout: float = 1800.0
 
     @property
     def authorization(self) -> str:
@@ -106,7 +106,7 @@ def access(
     cert_file: Path | None = None,
     key_file: Path | None = None,
     insecure: bool = False,
-    timeout: float = 600.0,
+    timeout: float = 1800.0,
 ) -> Access:
     """What options and environment together say.
 

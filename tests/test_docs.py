@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import click
 import pytest
 
 from auditor.cli import cli
+from auditor.config.file import Found, read
+from auditor.registry import load_rules
 from tests import regenerate
 
 
@@ -46,3 +49,10 @@ def test_commands_of_the_readme_have_the_options_that_it_names(line: str) -> Non
 
 def test_custom_rules_page_is_up_to_date() -> None:
     assert regenerate.CUSTOM.read_text(encoding="utf-8") == regenerate.custom(), "run `make docs`"
+
+
+def test_the_configuration_of_the_readme_is_one(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", regenerate.README.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = (block for block in blocks if "allowed_registries" in block)
+    (tmp_path / "mlaudit.yaml").write_text(block, encoding="utf-8")
+    assert read(Found(str(tmp_path / "mlaudit.yaml"), str(tmp_path)), lambda _: load_rules()).values["fail_on"] == "medium"

@@ -83,12 +83,13 @@ def test_o2_a_spot_node_of_half_a_night(cluster: Testbed, prometheus: Server) ->
     assert amounts(found) == {"unallocated": dec("2.5", "0.99325"), "idle": dec("2", "0.7946"), "active": dec("2", "0.7946")}
 
 
-def test_o3_four_shares_of_one_device(cluster: Testbed, prometheus: Server) -> None:
+@pytest.mark.parametrize("host", ["oracle-3", "oracle-3.example.internal"])
+def test_o3_four_shares_of_one_device(cluster: Testbed, prometheus: Server, host: str) -> None:
     world = World(START, 24)
     world.node("oracle-3", 4)
     world.pod("ml", "a", "oracle-3", 1, running=(0, 24))
     world.pod("ml", "b", "oracle-3", 1, running=(0, 12))
-    world.gpu("GPU-1", "oracle-3", ("ml", "a"), [(0, 3, 0), (3, 9, 60), (9, 24, 0)])
+    world.gpu("GPU-1", "oracle-3", ("ml", "a"), [(0, 3, 0), (3, 9, 60), (9, 24, 0)], more={"Hostname": host})
     _, found = costs(cluster, prometheus, world)
     assert amounts(found) == {"unallocated": dec("15", "7.890"), "idle": dec("6", "3.156"), "active": dec("3", "1.578")}
     idle = {line["name"]: line["money"] for line in found["lines"] if line["category"] == "idle"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 
 from auditor.errors import MetricsError
@@ -139,7 +139,10 @@ class _Collector:
         for exporter, labels in self.measuring.exporters:
             mine = {row: held for row, held in rows.items() if re.fullmatch(exporter.resources, row[3])}
             shared = sorted({row[2] for row in mine if row[2] in physical and physical[row[2]].shared})
-            questions = {f"shared {what}": queries.shared(exporter, what, shared) for what in ("covered", "idle", "used") if shared}
+            short = _told_apart(physical)
+            questions = {
+                f"shared {what}": queries.shared(exporter, what, shared, short=short) for what in ("covered", "idle", "used") if shared
+            }
             if labels and any(row[2] not in shared for row in mine):
                 for what, ask in (("covered", queries.covered), ("idle", queries.idling), ("used", queries.used)):
                     questions[what] = ask(exporter, labels)
@@ -205,3 +208,9 @@ class _Collector:
                 found["idle"] = queries.idle_devices(exporter, labels)
                 break
         return found
+
+
+def _told_apart(names: Iterable[str]) -> bool:
+    """Whether nodes differ in their names up to the first dot, so that short and full names can be taken for each other."""
+    short = [name.partition(".")[0] for name in names]
+    return len(set(short)) == len(short) and not any(name.isdigit() for name in short)  # 10.0.0.1 and 10.0.0.2 are addresses

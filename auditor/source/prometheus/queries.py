@@ -64,17 +64,27 @@ class Queries(Holding):
     # The same three for nodes whose devices are shared: measurements are of devices, and who of those that share one used it is not known.
     # So each holder's share of a device does what the device does. Sums over the devices of a node, to be divided by their number.
 
-    def shared(self, exporter: Exporter, what: str, nodes: Iterable[str]) -> str:
-        """Unit-looks of pods times devices of their node: ``covered``, ``idle`` or ``used`` ones."""
+    def shared(self, exporter: Exporter, what: str, nodes: Iterable[str], *, short: bool = False) -> str:
+        """Unit-looks of pods times devices of their node: ``covered``, ``idle`` or ``used`` ones.
+
+        Args:
+            exporter: what measures them.
+            what: which.
+            nodes: those whose devices are shared.
+            short: nodes are told apart by their names up to the first dot: to some exporters, ``gpu-1.example.com`` is ``gpu-1``.
+        """
         on_them = f'node=~"{any_of(nodes)}"'
         held = f"sum by (namespace, pod, node) ({self._held(exporter, on_them)})"
         busy = self._busy(exporter, Labels())
         device = {
-            "covered": f"count by (node) ({busy})",
-            "idle": f"count by (node) ({busy} <= {self.idle})",
-            "used": f"sum by (node) ({self._busy(exporter, Labels(), 'avg_over_time')} and {busy} > {self.idle})",
+            "covered": busy,
+            "idle": f"{busy} <= {self.idle}",
+            "used": f"{self._busy(exporter, Labels(), 'avg_over_time')} and {busy} > {self.idle}",
         }[what]
-        return self._sum(f"{held} * on (node) group_left () {device}")
+        key = "host" if short else "node"
+        if short:
+            held, device = (f'label_replace({one}, "host", "$1", "node", "([^.]+).*")' for one in (held, device))
+        return self._sum(f"{held} * on ({key}) group_left () {'sum' if what == 'used' else 'count'} by ({key}) ({device})")
 
     # -- lately -------------------------------------------------------------------------------------------------------------------------
 

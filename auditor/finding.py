@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from auditor.document import Document, Location, ObjectRef, Path, format_path
+from auditor.document import Document, Location, ObjectRef, Path, along, format_path
 from auditor.patch import Change, Patch
 
-__all__ = ["Confidence", "Fault", "FaultDetails", "Finding", "RuleFailure", "Severity", "Skipped", "Suppressed", "fingerprint"]
+__all__ = [
+    "Confidence",
+    "Fault",
+    "FaultDetails",
+    "Finding",
+    "RuleFailure",
+    "Severity",
+    "Skipped",
+    "Suppressed",
+    "fingerprint",
+    "identity_of",
+]
+
+# What names an item of a list, as far as Kubernetes and the operators merge lists by a key; the first of them that the item has.
+# Source: x-kubernetes-list-map-keys in https://github.com/kubernetes/kubernetes/blob/master/api/openapi-spec/swagger.json
+_NAMES = (
+    "name", "groupName", "containerPort", "mountPath", "devicePath", "topologyKey", "key", "ip", "uid", "host", "path", "port", "type",
+    "kind",
+    "resources",  # of a rule of a Role: a list itself
+)  # fmt: skip
+_LISTED = "resources"
 
 
 class Severity(IntEnum):
@@ -56,6 +76,7 @@ class Fault:
         location: the place, where it is not that of ``path`` (input that could not be read, a key that stands twice).
         profiles: where only some of the rule's profiles contain this sort of fault; empty for all of them.
         patch: what mends it without a decision; empty where there is no such thing.
+        about: what it is a fault of, where ``path`` is only the first place in it that is at fault; None for ``path``.
     """
 
     document: Document | None
@@ -67,6 +88,7 @@ class Fault:
     location: Location | None = None
     profiles: Collection[str] = ()
     patch: tuple[Change, ...] = ()
+    about: Path | None = None
 
 
 class FaultDetails(TypedDict, total=False):
@@ -77,6 +99,7 @@ class FaultDetails(TypedDict, total=False):
     confidence: Confidence | None
     profiles: Collection[str]
     patch: tuple[Change, ...]
+    about: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +113,8 @@ class Finding:
         severity, confidence: see the enumerations.
         object: who; None for input that is no object.
         message, remediation: what is wrong and what to write instead.
-        fingerprint: 16 hexadecimal digits; the same after lines move, files are renamed and documents change places.
+        fingerprint: 16 hexadecimal digits; the same after lines move, files are renamed, and documents or items of lists change places.
+            What nothing but its place tells apart has the same one, so that findings are compared by how many there are of each.
         rendered: the kustomization or chart that the object comes out of, until `together` says it in the message; else empty.
         patch: what `mlaudit fix` does about it; None where it cannot. It is about this very text, and no part of a report.
     """
@@ -151,15 +175,50 @@ class RuleFailure:
     error: str
 
 
-def fingerprint(rule: str, ref: ObjectRef | None, path: Path, detail: str) -> str:
-    """An identity of a finding that survives moved lines: rule, object and field, without list positions where names are better.
+def fingerprint(rule: str, ref: ObjectRef | None, path: Path, detail: str = "") -> str:
+    """An identity of a finding that survives moved lines: rule, object and field.
 
     Args:
         rule: the rule's name.
         ref: the object; its version is left out, so that an upgrade of apiVersion keeps the identity.
-        path: the field.
-        detail: what tells two findings of one rule at one place apart; for input that is no object, what identifies it.
+        path: the field; see `identity_of`.
+        detail: for input that is no object, what identifies it.
     """
     who = f"{ref.group}/{ref.kind}/{ref.namespace}/{ref.name}" if ref else ""
     text = "\x1f".join((rule, who, format_path(path), detail))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def identity_of(raw: Mapping[str, Any], path: Path) -> Path:
+    """The path with the names of items in place of their positions, which change when something is put before them.
+
+    An item of a command line is named by its flag, or by the flag that it is the value of; one that nothing names, not at all. Values are
+    left out: they change, and may be secrets.
+    """
+    steps: list[str | int] = []
+    nodes = along(raw, path)
+    for step, within in zip(path, nodes, strict=False):
+        steps.append(_name(within, step) if isinstance(step, int) else step)
+    return tuple(steps)
+
+
+def _name(items: object, position: int) -> str:
+    if not isinstance(items, list) or position >= len(items):
+        return "[]"
+    item = items[position]
+    if isinstance(item, dict):
+        metadata = item.get("metadata")
+        for holder in (item, metadata if isinstance(metadata, dict) else {}):
+            for key in _NAMES:
+                value = holder.get(key)
+                if isinstance(value, str | int):
+                    return f"={value}"
+                if key == _LISTED and isinstance(value, list):
+                    return f"={sorted(map(str, value))}"
+    elif isinstance(item, str):
+        before = items[position - 1] if position else ""
+        if item.startswith("-"):
+            return f"={item.partition('=')[0]}"
+        if isinstance(before, str) and before.startswith("-") and "=" not in before:
+            return f"={before} …"
+    return "[]"

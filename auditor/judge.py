@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auditor.config import Settings
-from auditor.document import Document, Location, Path, Unread, along, format_path, mapping
-from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint
+from auditor.document import Document, Location, Path, Unread, format_path, mapping
+from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint, identity_of
 from auditor.ignores import Ignore, entries, ignored
 from auditor.patch import Patch
 from auditor.processes import without_collector
@@ -58,8 +58,11 @@ class Found:
 class Judge:
     """One evaluation. Findings are kept by object, so that suppressions meet all of theirs."""
 
-    def __init__(self, snapshot: Snapshot, rules: Sequence[Rule], settings: Settings, known: Mapping[str, Rule]) -> None:
+    def __init__(
+        self, snapshot: Snapshot, rules: Sequence[Rule], settings: Settings, known: Mapping[str, Rule], view: Snapshot | None = None
+    ) -> None:
         self.snapshot, self.settings, self.known = snapshot, settings, known
+        self.view = view or snapshot  # what rules see of it
         self.rules = {scope: [rule for rule in rules if rule.scope is scope] for scope in Scope}
         self.active = {rule.name for rule in rules if not rule.takes_profile}  # one that knows the profile holds back what others ask for
         self.extra = {rule.name: self.arguments(rule, None if self.whole(rule) else settings.profile) for rule in rules}
@@ -82,7 +85,7 @@ class Judge:
         """What a rule's function takes after its subject."""
         options = {**rule.options, **self.settings.options.get(rule.name, {})}
         return (
-            *((self.snapshot,) if rule.takes_snapshot else ()),
+            *((self.view,) if rule.takes_snapshot else ()),
             *((options,) if rule.takes_options else ()),
             *((profile,) if rule.takes_profile else ()),
             *((self.objection,) if rule.takes_objection else ()),
@@ -131,7 +134,7 @@ class Judge:
     def cluster(self) -> None:
         """Rules about namespaces and about the whole; what they find belongs to the objects that they name."""
         for rule in self.rules[Scope.CLUSTER]:
-            self.ask(rule, self.snapshot, None, None)
+            self.ask(rule, self.view, None, None)
         if self.rules[Scope.NAMESPACE]:
             for namespace in self.snapshot.namespaces:
                 for rule in self.rules[Scope.NAMESPACE]:
@@ -217,7 +220,6 @@ class Judge:
         """Findings of the faults that the profile contains."""
         settings = self.settings
         found: list[Finding] = []
-        seen: Counter[tuple[str, str]] = Counter()
         said: set[tuple[str, int, int, str, str]] = set()
         for rule, fault in faults:
             if fault.profiles and not self.whole(rule) and not settings.profile.contains(fault.profiles):  # type: ignore[arg-type]
@@ -232,8 +234,7 @@ class Judge:
             if saying in said:  # a YAML alias: one text, met at two paths
                 continue
             said.add(saying)
-            seen[rule.name, path] += 1
-            found.append(_finding(rule, fault, place, path, seen[rule.name, path], severity, confidence))
+            found.append(_finding(rule, fault, place, path, severity, confidence))
         return found
 
     def settle(self, document: Document, findings: list[Finding]) -> None:
@@ -286,18 +287,19 @@ class Judge:
 
     def reaching(self, findings: list[Finding]) -> list[Finding]:
         """Those at or above the thresholds. Suppressions come first: one that silences a minor finding is not unused."""
-        severity, confidence = self.settings.min_severity, self.settings.min_confidence
-        return [finding for finding in findings if finding.severity >= severity and finding.confidence >= confidence]
+        return list(filter(self.settings.reaches, findings))
 
 
 _NUMBERS = re.compile(r"\d+")  # positions in a message move with the lines
 _NOWHERE = Location("", 0, 0, ())
 
 
-def _finding(rule: Rule, fault: Fault, place: Location, path: str, number: int, severity: Severity, confidence: Confidence) -> Finding:
+def _finding(rule: Rule, fault: Fault, place: Location, path: str, severity: Severity, confidence: Confidence) -> Finding:
     document = fault.document
-    identity = fault.path if document is None else _by_name(document, fault.path)
-    detail = str(number) if document else f"{_NUMBERS.sub('', fault.message)}\x1f{fault.remediation}\x1f{number}"
+    if document is None:  # all that tells one from another is what is said of it; file and position move
+        identity, detail = fault.path, _NUMBERS.sub("", f"{fault.message}\x1f{fault.remediation}")
+    else:
+        identity, detail = identity_of(document.raw, fault.path if fault.about is None else fault.about), ""
     return Finding(
         file=place.file,
         line=place.line,
@@ -323,12 +325,3 @@ def _who_edits(document: Document | None, path: Path) -> str:
         return f"{document.owner.kind} {document.owner.name} makes this object: change it there"
     setter = set_by(document, path)
     return f"{setter} set this field, not what was applied" if setter else ""
-
-
-def _by_name(document: Document, path: Path) -> Path:
-    """The path with list positions replaced by the name of the item, where it has one: containers may change places."""
-    steps: list[str | int] = []
-    for step, node in zip(path, along(document.raw, path)[1:], strict=True):
-        name = node.get("name") if isinstance(step, int) and isinstance(node, dict) else None
-        steps.append(f"={name}" if isinstance(name, str) else step)
-    return tuple(steps)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.accelerators import KNOWN_DEVICES, DeviceTable
-from auditor.finding import Confidence, Severity
+from auditor.finding import Confidence, Finding, Severity
 from auditor.globs import Paths
 from auditor.ignores import Ignore
 from auditor.rule import Profile, Rule
@@ -71,3 +71,12 @@ class Settings:
     today: datetime.date = field(default_factory=datetime.date.today)
     own_rules: tuple[Rule, ...] = ()
     jobs: int = 0
+
+    @property
+    def everything(self) -> Settings:
+        """The same without thresholds: what is known is recognised whatever its severity, and left out afterwards."""
+        return replace(self, min_severity=Severity.INFO, min_confidence=Confidence.LOW)
+
+    def reaches(self, finding: Finding) -> bool:
+        """Whether a finding is at or above the thresholds."""
+        return finding.severity >= self.min_severity and finding.confidence >= self.min_confidence

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from auditor.document import Path, Unknown, is_placeholder
@@ -256,8 +256,8 @@ def is_dangerous_path(path: str) -> bool:
 
 
 def report(template: PodTemplate, offences: Sequence[Offence], why: str, **details: Unpack[FaultDetails]) -> Fault:
-    """One fault for all fields of a pod that a control does not allow. It stands at the first of them."""
-    return template.fault(f"{_listed(offences)}; {why}", at=offences[0].path, **details)
+    """One fault for all fields of a pod that a control does not allow. It stands at the first of them, whichever that is."""
+    return replace(template.fault(f"{_listed(offences)}; {why}", at=offences[0].path, **details), about=template.path)
 
 
 def _listed(offences: Iterable[Offence]) -> str:

@@ -16,7 +16,7 @@ from auditor.processes import forks, mapped, pool
 from auditor.rule import Rule
 from auditor.snapshot import Snapshot
 
-__all__ = ["Outcome", "evaluate", "select"]
+__all__ = ["Outcome", "evaluate", "outcome", "select"]
 
 
 # From how many objects on a second process pays: starting one costs about 20 ms, an object about 0.1 ms.
@@ -99,7 +99,7 @@ def evaluate(
     for part in _judged(judge, batches, executor):
         judge.found.add(part)
     judge.ignores({item.file for item in unread})
-    return _outcome(judge.found)
+    return outcome(judge.found)
 
 
 # What a forked process judges: it inherits the whole snapshot, which would take longer to send than to judge.
@@ -120,8 +120,8 @@ def _judge_inherited(batch: range) -> Found:
     return _inherited.objects(batch)
 
 
-def _outcome(found: Found) -> Outcome:
-    """Everything, sorted."""
+def outcome(found: Found) -> Outcome:
+    """All that was found, sorted."""
     skipped = [Skipped(rule, reason, count) for (rule, reason), count in found.skips.items()]
     return Outcome(
         _together(sorted(found.findings, key=_order)),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auditor import __version__
+from auditor.comparison import Comparison, Known
 from auditor.cost.model import HOURS_OF_A_MONTH, Action, Amount, Basis, CostLine, Costs, Coverage, PriceUse, rounded
 from auditor.cost.potential import Change, ChangeLine, How, Money, Potential, PotentialLine, PotentialPart, Span, TermKind
 from auditor.cost.settled import settled
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "ChangeLine",
     "Cluster",
+    "Comparison",
     "Confidence",
     "CostLine",
     "Costs",
@@ -39,6 +41,7 @@ __all__ = [
     "Finding",
     "Group",
     "How",
+    "Known",
     "MissingTime",
     "Money",
     "Point",
@@ -58,6 +61,7 @@ __all__ = [
     "Unread",
     "View",
     "as_money",
+    "compared",
     "counts",
     "details",
     "figures",
@@ -163,6 +167,7 @@ class Report:
         cluster: the live cluster, or None for files. The numbers of files in `summary` are then 0.
         costs: what the cluster's accelerators cost, with six digits after the point; None where that was not asked.
         potential: what the manifests could cost; None where that was not asked.
+        comparison: what the findings were compared with, so that `findings` are only those that are new; None where they are all.
         fail_on: findings at or above it make the run fail; None for never.
         version: of the program that judged.
     """
@@ -183,6 +188,7 @@ class Report:
     cluster: Cluster | None = None
     costs: Costs | None = None
     potential: Potential | None = None
+    comparison: Comparison | None = None
     fail_on: Severity | None = None
     version: str = __version__
 
@@ -225,6 +231,15 @@ def counts(report: Report) -> dict[str, int]:
     """Findings by severity, the worst first; all severities are there."""
     number = Counter(finding.severity for finding in report.findings)
     return {str(severity): number[severity] for severity in sorted(Severity, reverse=True)}
+
+
+def compared(report: Report) -> str:
+    """``3 new, 5 fixed, 120 unchanged against …``; empty where nothing was compared."""
+    comparison = report.comparison
+    if comparison is None:
+        return ""
+    numbers = f"{len(report.findings)} new, {len(comparison.fixed)} fixed, {len(comparison.unchanged)} unchanged"
+    return f"{numbers} against {comparison.against}"
 
 
 def printable(text: str) -> str:

@@ -16,7 +16,7 @@ from auditor.live import Folding, LivePod, Node, fold, held_by_pod, live_pod, no
 from auditor.usage import Activity, Holder, Idling, Usage
 from auditor.workload import Container, PodTemplate, Role, Workload, is_workload
 
-__all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "listed", "same_branch", "same_namespace"]
+__all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "cluster_scoped", "listed", "same_branch", "same_namespace"]
 
 _Derived = TypeVar("_Derived")
 
@@ -29,6 +29,12 @@ _CLUSTER_SCOPED = frozenset(
         "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "Cohort", "ResourceFlavor", "IngressClass", "Queue",
     }
 )  # fmt: skip
+
+
+def cluster_scoped(kind: str) -> bool:
+    """Whether objects of a kind live in no namespace."""
+    return kind in _CLUSTER_SCOPED
+
 
 # Objects that move the number of pods of another one, and so show that it serves: kind → field with the reference.
 _SCALERS = (("HorizontalPodAutoscaler", "autoscaling", "scaleTargetRef"), ("ScaledObject", "keda.sh", "scaleTargetRef"))
@@ -483,15 +489,19 @@ class Snapshot:
 
         Most workloads are dismissed by a look at their keys, which takes a tenth of the time that deriving their containers does.
         """
-        return tuple(filter(self._asks_for_accelerator, self.workloads))
+        return tuple(filter(self.asks_for_accelerator, self.workloads))
 
     def asks_for_accelerator(self, workload: Workload) -> bool:
         """Whether a workload is one of `accelerated_workloads`."""
-        return id(workload) in self._accelerated
+        asks = self._accelerated.get(id(workload))
+        if asks is None:
+            asks = self._accelerated[id(workload)] = self._asks_for_accelerator(workload)
+        return asks
 
     @lazy
-    def _accelerated(self) -> frozenset[int]:
-        return frozenset(map(id, self.accelerated_workloads))
+    def _accelerated(self) -> dict[int, bool]:
+        """By identity of a workload in view, whether it asks for an accelerator, as far as somebody wanted to know."""
+        return {}
 
     def _asks_for_accelerator(self, workload: Workload) -> bool:
         blob = workload.document.blob

@@ -17,7 +17,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from auditor.report import Action, Basis, Costs, Finding, Report, Severity, View, counts, rounded
+from auditor.report import Action, Basis, Costs, Finding, Report, Severity, View, compared, counts, rounded
 
 from .page.amounts import ORDER, Money, hours, percent, quantity
 from .page.charts import timeline
@@ -57,6 +57,7 @@ def render(report: Report, view: View) -> str:
         potential=potential(report.potential) if report.potential else None,
         findings=_findings(report, by_object=view.group_by == "object"),
         severities=counts(report),
+        compared=compared(report),
         by_object=view.group_by == "object",
         opened=len(report.findings) <= _OPEN,
         folders=Counter(folder.reason for folder in report.folders),

@@ -23,7 +23,7 @@ def _entries(values: dict[str, Any], indent: str) -> str:
 
 
 def _value(value: Any, indent: str) -> str:
-    if isinstance(value, dict) and "lines" in value:  # costs: lists of their own
+    if isinstance(value, dict) and ("lines" in value or "against" in value):  # costs and comparisons: lists of their own
         return _entries(value, indent)
     if not isinstance(value, list) or not value:
         return json.dumps(value, ensure_ascii=False)
@@ -60,6 +60,7 @@ def fields(report: Report) -> dict[str, Any]:
         "cluster": _cluster(report),
         "costs": None if report.costs is None else costs.fields(report.costs),
         "potential": None if report.potential is None else potential.fields(report.potential),
+        "comparison": _comparison(report),
         "summary": {
             "files": summary.files,
             "files_judged": summary.files_judged,
@@ -72,6 +73,30 @@ def fields(report: Report) -> dict[str, Any]:
             "gpus_requested": summary.gpus_requested,
             "findings": counts(report),
         },
+    }
+
+
+def _comparison(report: Report) -> dict[str, Any] | None:
+    """What the findings were compared with; null where they are all there is."""
+    comparison = report.comparison
+    if comparison is None:
+        return None
+    return {
+        "against": comparison.against,
+        "new": len(report.findings),
+        "fixed": [
+            {
+                "rule": one.rule,
+                "object": one.object,
+                "file": one.file,
+                "line": one.line,
+                "message": one.message,
+                "fingerprint": one.fingerprint,
+            }
+            for one in comparison.fixed
+        ],
+        "unchanged": [_finding(finding) for finding in comparison.unchanged],
+        "notes": list(comparison.notes),
     }
 
 

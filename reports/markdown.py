@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from auditor.report import Finding, Report, Suppressed, View, counts, gap
+from auditor.report import Finding, Report, Suppressed, View, compared, counts, gap
 
 from .markup import costs, potential
 from .markup.page import Page, code, prose, row
@@ -51,7 +51,11 @@ def _findings(page: Page, report: Report, view: View) -> None:
     number = counts(report)
     parts = ", ".join(f"{count} {name}" for name, count in number.items() if count)
     total = len(report.findings)
-    page.add(f"### {total or 'No'} finding{'s' if total != 1 else ''}" + (f": {parts}" if parts else ""), "")
+    new = "new " if report.comparison else ""
+    page.add(f"### {total or 'No'} {new}finding{'s' if total != 1 else ''}" + (f": {parts}" if parts else ""), "")
+    if report.comparison:
+        page.add(prose(compared(report)), "")
+        page.add(*(line for note in report.comparison.notes for line in (prose(note), "")))
     if not total:
         return
     ordered = sorted(report.findings, key=lambda finding: (-finding.severity, finding.file, finding.line, finding.rule))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
-from auditor.report import Change, Finding, Potential, Report, Severity, View, counts, printable
+from auditor.report import Change, Comparison, Finding, Potential, Report, Severity, View, compared, counts, printable
 
 from . import _potential
 from .terminal.costs import CostWriter
@@ -29,6 +29,7 @@ def render(report: Report, view: View) -> str:
         lines += writer.unread(report)
         lines += writer.not_listed(report)
         lines += writer.not_judged(report)
+        lines += writer.compared(report.comparison) if report.comparison else ()
     if report.costs is not None:
         costs = CostWriter(view)
         lines += [costs.line(report.costs)] if view.quiet else costs.screen(report.costs)
@@ -144,6 +145,19 @@ class _Findings(Writer):
         if entries or report.skipped or report.suppressed:
             yield ""
 
+    def compared(self, comparison: Comparison) -> Iterator[str]:
+        """What is gone of what was known, and what the comparison does not cover."""
+        if comparison.fixed and self.view.verbose:
+            yield self.paint(f"Fixed: {len(comparison.fixed)}", "1;32")
+            for one in comparison.fixed:
+                who = f" on {one.object}" if one.object else ""
+                what = f": {one.message}" if one.message else ""
+                yield from self.wrapped(printable(f"{one.file}  {one.rule}{who}{what}"), 4, "  ")
+        for note in comparison.notes:
+            yield from self.wrapped(printable(note), 2, "")
+        if comparison.notes or (comparison.fixed and self.view.verbose):
+            yield ""
+
     def potential(self, potential: Potential) -> Iterator[str]:
         """What the workloads could cost, the most expensive first."""
         title = f"Potential cost in {potential.currency.code} a month"
@@ -192,7 +206,10 @@ class _Findings(Writer):
         parts = [self.paint(f"{count} {name}", _COLOURS[Severity[name.upper()]]) for name, count in number.items() if count]
         judged = bool(report.rules or total) or report.costs is None
         if judged:
-            yield self.paint(f"{total} finding{'s' if total != 1 else ''}", "1") + (f": {', '.join(parts)}" if parts else "")
+            new = "new " if report.comparison else ""
+            yield self.paint(f"{total} {new}finding{'s' if total != 1 else ''}", "1") + (f": {', '.join(parts)}" if parts else "")
+            if report.comparison:
+                yield from self.wrapped(printable(compared(report)), 2, "")
         if self.view.quiet:
             return
         summary = report.summary

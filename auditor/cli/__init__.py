@@ -19,6 +19,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "scan": "judge manifests in files, directories or standard input",
     "cluster": "judge what a live cluster holds",
+    "baseline": "remember what is found, so that only what is new blocks",
     "cost": "say what accelerators cost, and what stands idle",
     "fix": "mend manifests where that takes no decision",
     "report": "write a stored report again, in any format",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
-from auditor.cli import judging, live, measured, money, options
+from auditor.cli import judging, live, measured, money, only, options
 from auditor.cli.access import print_access
 from auditor.cli.nodes import print_nodes
 from auditor.config import Settings
@@ -36,6 +37,8 @@ __all__ = ["command", "judge_live", "seen"]
 @measured.owner_options
 @money.money_options
 @options.selection
+@options.baseline
+@click.option("--write-baseline", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what is found to FILE.")
 @options.output
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> int:
@@ -52,6 +55,7 @@ def command(context: click.Context, /, **given: Any) -> int:
     """
     selector = _selector(given["selector"])
     settings = options.settings(given)
+    compared = only.against(given, partial=bool(given["namespace"] or selector))
     if given["check_access"]:
         return print_access(given)
     with without_collector():
@@ -63,9 +67,13 @@ def command(context: click.Context, /, **given: Any) -> int:
             return print_nodes(found, given, settings.device_table)
         snapshot = seen(found, settings, given["namespace"], selector)
         costs = _measured(snapshot, given, recorded, settings.owner_labels)
-        report = judge_live(snapshot, found, settings, allow_partial=given["allow_partial"])
+        asked = settings if compared is None else settings.everything
+        report = judge_live(snapshot, found, asked, allow_partial=given["allow_partial"])
         report = dataclasses.replace(report, costs=costs, unread=() if costs else tuple(_unmeasured(snapshot)))
         stays()
+    if given["write_baseline"]:
+        only.write(given["write_baseline"], report, settings)
+    report = report if compared is None else only.only_new(report, settings, compared)
     judging.write(report, given)
     return judging.exit_code(report, given)
 

@@ -18,7 +18,18 @@ from auditor.rule import Rule
 from auditor.snapshot import Snapshot
 from auditor.source import Reading
 
-__all__ = ["exit_code", "judged", "write"]
+__all__ = ["asked", "exit_code", "judged", "report", "seen", "write"]
+
+
+def seen(reading: Reading, settings: Settings) -> Snapshot:
+    """What was read of files, normalised."""
+    return Snapshot(
+        reading.documents,
+        complete=settings.complete,
+        kubernetes_version=settings.kubernetes_version,
+        device_table=settings.device_table,
+        kustomized_images=reading.kustomized_images,
+    )
 
 
 def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cluster | None = None) -> Report:
@@ -30,9 +41,13 @@ def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cl
         reading: what was read of files; of a cluster, only its documents.
         cluster: the live cluster, or None for files.
     """
-    known = known_rules(settings.own_rules)
-    rules = select(known.values(), settings, live=cluster is not None)
-    outcome = evaluate(snapshot, rules, settings, unread=reading.unread, known=known)
+    known, rules = known_rules(settings.own_rules), asked(settings, live=cluster is not None)
+    return report(snapshot, settings, reading, evaluate(snapshot, rules, settings, unread=reading.unread, known=known), cluster)
+
+
+def report(snapshot: Snapshot, settings: Settings, reading: Reading, outcome: Outcome, cluster: Cluster | None = None) -> Report:
+    """A report of what judging yielded; see `judged`."""
+    known, rules = known_rules(settings.own_rules), asked(settings, live=cluster is not None)
     return Report(
         findings=tuple(outcome.findings),
         suppressed=tuple(outcome.suppressed),
@@ -50,6 +65,11 @@ def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cl
         cluster=cluster,
         fail_on=settings.fail_on,
     )
+
+
+def asked(settings: Settings, *, live: bool = False) -> list[Rule]:
+    """The rules that a run asks."""
+    return select(known_rules(settings.own_rules).values(), settings, live=live)
 
 
 def _catalogue(known: Mapping[str, Rule], outcome: Outcome) -> tuple[RuleInfo, ...]:

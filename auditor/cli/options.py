@@ -25,7 +25,7 @@ from auditor.report import View
 from auditor.rule import Profile, Rule
 from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
 
-__all__ = ["choice", "complete_rule", "effective", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
+__all__ = ["baseline", "choice", "complete_rule", "effective", "output", "progress", "seconds", "selection", "settings", "stack", "view"]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -109,6 +109,13 @@ selection = stack(
         help="Exit with 1 when a finding is at least that severe.",
     ),
     click.option("--exit-zero", is_flag=True, help="Exit with 0 in spite of findings; errors keep their codes."),
+)
+
+baseline = click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Report only what is not in FILE, as `mlaudit baseline` wrote it.",
 )
 
 output = stack(

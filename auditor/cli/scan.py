@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,11 @@ from auditor.errors import UsageError
 from auditor.processes import without_collector
 from auditor.report import Potential, Report
 from auditor.snapshot import Snapshot
-from auditor.source import read_paths
+from auditor.source import Reading, read_paths
 from auditor.source.rendering import Rendering, render
+
+if TYPE_CHECKING:
+    from auditor.cli.only import Against
 
 __all__ = ["command", "scan"]
 
@@ -26,6 +29,9 @@ __all__ = ["command", "scan"]
 @render_options
 @money.potential_options
 @options.selection
+@options.baseline
+@click.option("--diff", metavar="REF", help="Report only what is new since the branch parted from REF, a revision in git.")
+@click.option("--no-cache", is_flag=True, help="With --diff: judge all of REF again, whatever earlier runs have noted of it.")
 @options.output
 def command(paths: tuple[str, ...], **given: Any) -> int:
     """Judge the Kubernetes manifests under each PATH: files, directories (recursively), or - for standard input.
@@ -38,6 +44,8 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
       mlaudit scan --profile production --fail-on medium ./k8s
       mlaudit scan --render ./k8s
       kubectl kustomize overlays/prod | mlaudit scan -
+      mlaudit scan --diff origin/main ./k8s
+      mlaudit scan --baseline mlaudit-baseline.json ./k8s
       mlaudit scan --cost --base main ./k8s
     """
     if not paths and not given["kustomize"]:
@@ -45,8 +53,11 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     settings = options.settings(given, (*paths, *given["kustomize"]))
     wanted = rendering(given, settings)
     potential = _potential(paths, settings, given)
+    if given["diff"] and wanted is not None:
+        raise UsageError("--diff compares files as git holds them, and what is rendered is in none", "leave out --render and --kustomize")
+    compared = _compared((*paths, *given["kustomize"]), given)
     with options.progress("reading", quiet=given["quiet"]) as progress:
-        report = scan(paths, settings, progress, potential, wanted)
+        report = scan(paths, settings, progress, potential, wanted, compared)
     judging.write(report, given)
     if not report.summary.objects and not report.unread and wanted is None:
         raise UsageError(_nothing(report), "give a path with manifests; --render renders charts and kustomizations")
@@ -65,12 +76,22 @@ def _potential(paths: tuple[str, ...], settings: Settings, given: dict[str, Any]
     return estimator(paths, settings, given)
 
 
+def _compared(paths: tuple[str, ...], given: dict[str, Any]) -> Against | None:
+    """What to compare with, if that is asked for."""
+    if not given["baseline"] and not given["diff"]:
+        return None
+    from auditor.cli.only import against
+
+    return against(given, paths)
+
+
 def scan(
     paths: tuple[str, ...],
     settings: Settings,
     progress: Callable[[int, int], None] | None = None,
     potential: Callable[[Snapshot], Potential] | None = None,
     wanted: Rendering | None = None,
+    compared: Against | None = None,
 ) -> Report:
     """Read, normalise, judge: the whole way from paths to a report.
 
@@ -80,23 +101,26 @@ def scan(
         progress: called with the number of files read so far and in all.
         potential: what works out the potential cost; None where that is not asked for.
         wanted: what is rendered before it is judged; None for nothing.
+        compared: what to compare with, so that only what is new is reported; None where that is not asked for.
 
     Raises:
         UsageError: a path does not exist.
     """
     with without_collector():  # everything read stays until the end, and workloads let go of what they derive
-        reading = read_paths(paths, jobs=settings.jobs, progress=progress, exclude=settings.exclude)
-        if wanted is not None:
-            reading = render(reading, wanted)
-        snapshot = Snapshot(
-            reading.documents,
-            complete=settings.complete,
-            kubernetes_version=settings.kubernetes_version,
-            device_table=settings.device_table,
-            kustomized_images=reading.kustomized_images,
-        )
-        report = judging.judged(snapshot, settings, reading)
+        if compared is not None:
+            from auditor.cli.only import scan_new
+
+            report, snapshot = scan_new(settings, compared, lambda: _read(paths, settings, progress, wanted), progress)
+        else:
+            reading = _read(paths, settings, progress, wanted)
+            snapshot = judging.seen(reading, settings)
+            report = judging.judged(snapshot, settings, reading)
         return report if potential is None else replace(report, potential=potential(snapshot))
+
+
+def _read(paths: tuple[str, ...], settings: Settings, progress: Callable[[int, int], None] | None, wanted: Rendering | None) -> Reading:
+    reading = read_paths(paths, jobs=settings.jobs, progress=progress, exclude=settings.exclude)
+    return reading if wanted is None else render(reading, wanted)
 
 
 def _nothing(report: Report) -> str:

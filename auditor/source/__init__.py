@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from auditor.document import Document, NotJudged, Unread
 from auditor.globs import Paths
@@ -17,7 +18,9 @@ from auditor.source.files import find, read_bytes, read_file, read_stdin
 from auditor.source.kustomize import Kustomization, images_by_file
 from auditor.source.text import Item
 
-__all__ = ["Reading", "read_contents", "read_paths"]
+__all__ = ["Reading", "assemble", "read_contents", "read_files", "read_paths"]
+
+_Held = TypeVar("_Held")
 
 # From how many files on a second process pays: starting one costs about 20 ms, a file about 0.2 ms.
 _PARALLEL_FROM = 300
@@ -97,15 +100,22 @@ def read_paths(
     held: list[list[Item]] = [[item] for item in found.items]
     if "-" in paths:
         held.append(read_stdin())
-    executor = pool(jobs) if jobs != 1 and len(found.files) >= _PARALLEL_FROM else None
-    batches = [found.files[start : start + _BATCH] for start in range(0, len(found.files), _BATCH)]
+    held += read_files(found.files, read_file, jobs=jobs, progress=progress)
+    return assemble(held, found.folders)
+
+
+def read_files(
+    files: Sequence[str], read: Callable[[str], _Held], *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
+) -> Iterator[_Held]:
+    """What a function that processes can be sent makes of each file, in their order."""
+    executor = pool(jobs) if jobs != 1 and len(files) >= _PARALLEL_FROM else None
+    batches = [(read, files[start : start + _BATCH]) for start in range(0, len(files), _BATCH)]
     done = 0
     for batch in mapped(_read_batch, batches, executor):
-        held += batch
+        yield from batch
         done += len(batch)
         if progress:
-            progress(done, len(found.files))
-    return _assemble(held, found.folders)
+            progress(done, len(files))
 
 
 def read_contents(files: Sequence[tuple[str, bytes]], others: Iterable[Item] = (), *, jobs: int = 1) -> Reading:
@@ -120,7 +130,7 @@ def read_contents(files: Sequence[tuple[str, bytes]], others: Iterable[Item] = (
     held: list[list[Item]] = [[item] for item in others]
     for batch in mapped(_read_contents, [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)], executor):
         held += batch
-    return _assemble(held, [])
+    return assemble(held, [])
 
 
 def _read_contents(files: Sequence[tuple[str, bytes]]) -> list[list[Item]]:
@@ -129,13 +139,14 @@ def _read_contents(files: Sequence[tuple[str, bytes]]) -> list[list[Item]]:
         return [read_bytes(content, name) for name, content in files]
 
 
-def _read_batch(files: list[str]) -> list[list[Item]]:
+def _read_batch(batch: tuple[Callable[[str], _Held], Sequence[str]]) -> list[_Held]:
     """Read some files."""
+    read, files = batch
     with without_collector():
-        return [read_file(file) for file in files]
+        return [read(file) for file in files]
 
 
-def _assemble(held: Iterable[list[Item]], folders: list[NotJudged]) -> Reading:
+def assemble(held: Iterable[list[Item]], folders: list[NotJudged]) -> Reading:
     """Put together what the files hold, in the order of their names, and set kustomize patches aside."""
     ordered = sorted(held, key=lambda items: items[0].file)
     here = os.path.join(os.getcwd(), "")

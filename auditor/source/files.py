@@ -19,8 +19,8 @@ from auditor.source.markdown import read_markdown
 from auditor.source.text import Item, read_text
 
 __all__ = [
-    "MAX_BYTES", "STDIN", "Found", "decode", "find", "is_markdown", "is_read", "read_bytes", "read_file", "read_stdin", "shown",
-    "too_large",
+    "EXCLUDED", "MAX_BYTES", "STDIN", "Found", "decode", "find", "is_markdown", "is_read", "load", "read_bytes", "read_file", "read_stdin",
+    "shown", "too_large",
 ]  # fmt: skip
 
 STDIN = "<stdin>"
@@ -204,17 +204,22 @@ def _not_regular(path: str) -> Unread:
 
 def read_file(file: str) -> list[Item]:
     """Everything that a file holds. Never raises: what cannot be read becomes an `Unread`."""
+    content = load(file)
+    return read_bytes(content, shown(file)) if isinstance(content, bytes) else [content]
+
+
+def load(file: str) -> bytes | Unread:
+    """The content of a file, or why it cannot be read."""
     try:
         mode = os.stat(file)
         if not stat.S_ISREG(mode.st_mode):
-            return [_not_regular(file)]
+            return _not_regular(file)
         if mode.st_size > MAX_BYTES:
-            return [too_large(shown(file), f"{mode.st_size / 1024 / 1024:.1f} MiB")]
+            return too_large(shown(file), f"{mode.st_size / 1024 / 1024:.1f} MiB")
         with open(file, "rb") as opened:
-            content = opened.read()
+            return opened.read()
     except OSError as error:
-        return [Unread(shown(file), 0, f"cannot be read: {error.strerror}", remedy="check the file and its permissions")]
-    return read_bytes(content, shown(file))
+        return Unread(shown(file), 0, f"cannot be read: {error.strerror}", remedy="check the file and its permissions")
 
 
 def read_stdin() -> list[Item]:

@@ -123,7 +123,8 @@ class Repository:
         if found is None or not _OBJECT.fullmatch(found):
             if self.shallow:
                 raise UsageError(
-                    f"this clone is shallow, and does not reach back to where it parted from {ref!r}", "run `git fetch --unshallow`"
+                    f"this clone is shallow, and does not reach back to where it parted from {ref!r}",
+                    "run `git fetch --unshallow`, or check out with `fetch-depth: 0`",
                 )
             raise UsageError(f"{ref!r} and HEAD have no commit in common", "compare with a revision of the same history")
         return found

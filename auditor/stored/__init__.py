@@ -55,6 +55,7 @@ _PARTS: Mapping[str, Callable[[Entry], Any]] = {
     "cluster": lambda root: root.get("cluster", maybe(findings.cluster), None),
     "costs": lambda root: root.get("costs", maybe(_costs), None),
     "potential": lambda root: root.get("potential", maybe(_potential), None),
+    "comparison": lambda root: root.get("comparison", maybe(findings.comparison), None),
 }
 
 

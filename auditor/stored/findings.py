@@ -8,10 +8,23 @@ from typing import Any
 from auditor.document import NotJudged, ObjectRef, Unread
 from auditor.finding import Confidence, Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing, NotListed, Resource
-from auditor.report import Cluster, RuleInfo, Summary
+from auditor.report import Cluster, Comparison, Known, RuleInfo, Summary
 from auditor.stored.values import Entry, Wrong, count, flag, moment, named, one_of, several, text
 
-__all__ = ["cluster", "failure", "finding", "folder", "object_ref", "rule", "skipped", "summary", "suppressed", "threshold", "unread"]
+__all__ = [
+    "cluster",
+    "comparison",
+    "failure",
+    "finding",
+    "folder",
+    "object_ref",
+    "rule",
+    "skipped",
+    "summary",
+    "suppressed",
+    "threshold",
+    "unread",
+]
 
 _severity = one_of(Severity)
 _confidence = one_of(Confidence)
@@ -48,6 +61,21 @@ def suppressed(value: Any) -> Suppressed:
     """A finding that somebody silenced."""
     it = Entry(value)
     return Suppressed(finding(value), it.get("how", text), it.get("reason", text), it.get("until", text))
+
+
+def known(value: Any) -> Known:
+    """A finding that was known before."""
+    it = Entry(value)
+    file, who, rule, fingerprint = (it.get(name, text) for name in ("file", "object", "rule", "fingerprint"))
+    return Known(file, who, rule, fingerprint, it.get("line", count), it.get("message", text))
+
+
+def comparison(value: Any) -> Comparison:
+    """What a run was compared with."""
+    it = Entry(value)
+    return Comparison(
+        it.get("against", text), it.get("unchanged", several(finding)), it.get("fixed", several(known)), it.get("notes", _texts)
+    )
 
 
 def rule(value: Any) -> RuleInfo:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -57,6 +58,10 @@ _COMPOSE_SETUP = "import yaml"
 _SCAN_SETUP = "from auditor.cli import main, scan; from auditor.registry import load_rules; load_rules()"
 _COMPOSE = _MEASURED.format(setup=_COMPOSE_SETUP, body=_COMPOSE_BODY)
 _SCAN = _MEASURED.format(setup=_SCAN_SETUP, body=_SCAN_BODY)
+_DIFF = _MEASURED.format(
+    setup=f"{_SCAN_SETUP}; from auditor.cli import only; os.environ['XDG_CACHE_HOME'] = WHERE",
+    body=_SCAN_BODY.replace("os.devnull]", 'os.devnull, "--diff", "main", OPTIONS]'),
+)
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,30 @@ def generated(verdicts: Verdicts, runs: int, documents: int) -> None:
     verdicts.say(f"{documents} documents / {documents // 2} documents", scanned.work / scanned_half.work, 2.4)
 
 
+def one_change(verdicts: Verdicts, runs: int, documents: int) -> None:
+    """A tree in git in which one file changed: with what an earlier run has noted of the rest, and without."""
+    if shutil.which("git") is None:
+        print("skip  git is not installed")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        tree, cache = Path(folder, "tree"), Path(folder, "cache")
+        write(tree, documents)
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "gc.auto=0")
+        for arguments in (("init", "-q", "-b", "main"), ("add", "."), (*who, "commit", "-qm", "all")):
+            subprocess.run(["git", *arguments], cwd=tree, check=True)
+        files = sorted(tree.rglob("*.yaml"))
+        changed = files[len(files) // 2]
+        changed.write_text(changed.read_text(encoding="utf-8").replace("limits:", "limit:", 1), encoding="utf-8")
+        noted, fresh = (_DIFF.replace("WHERE", repr(str(cache))).replace("OPTIONS", options) for options in ("", '"--no-cache"'))
+        measure(noted, str(tree))  # the run that notes it
+        scanned, warm, cold = paired(
+            runs, lambda: measure(_SCAN, str(tree)), lambda: measure(noted, str(tree)), lambda: measure(fresh, str(tree))
+        )
+    print(f"      {len(files)} files: scanned in {scanned.work:.2f} s; one changed: {warm.work:.2f} s, the first time {cold.work:.2f} s")
+    verdicts.say(f"one of {len(files)} files changed: scan --diff / scan", warm.work / scanned.work, 0.5)
+    verdicts.say(f"one of {len(files)} files changed: scan --diff the first time / scan", cold.work / scanned.work, 1.4)
+
+
 def live_cluster(verdicts: Verdicts, runs: int, pods: int) -> None:
     """A real API server with many pods: in time, memory and requests that it hardly notices."""
     testbed = cluster.testbed()
@@ -197,6 +226,7 @@ def main() -> None:
     start(verdicts, runs)
     corpus(verdicts, runs * 2)
     generated(verdicts, runs, given.documents)
+    one_change(verdicts, runs, given.documents)
     live_cluster(verdicts, runs, given.pods or (2000 if given.quick else 10_000))
     costs(verdicts, *((100, 7) if given.quick else (1000, 30)))
     sys.exit(verdicts.broken > 0)

@@ -13,7 +13,7 @@ from auditor.document import Document
 from auditor.exporters import MEASURING, exporter_of, telemetry
 from auditor.listing import Listing
 from auditor.snapshot import Snapshot
-from auditor.source.prometheus.queries import EXPORTERS
+from auditor.source.prometheus.exporters import EXPORTERS
 from auditor.source.text import read_text
 from auditor.usage import Activity, Held, Holder, MissingTime, Usage
 

@@ -6,7 +6,7 @@ cannot be used for any reason is as if it were not there; what is kept for anoth
 name.
 """
 
-# ruff: noqa: PTH103, PTH105, PTH108, PTH109, PTH111, PTH116, PTH117, PTH118, PTH123
+# ruff: noqa: PTH103, PTH105, PTH108, PTH109, PTH111, PTH116, PTH117, PTH118, PTH120, PTH123
 # paths are text here, as they are in auditor.source
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import auditor
 from auditor import __version__
 from auditor.config import Settings
 from auditor.document import ObjectRef
@@ -60,14 +62,15 @@ def _plain(value: Any) -> Any:
 
 
 def _program() -> list[tuple[str, int, int]]:
-    """The modules that are loaded, so that a changed rule is noticed without a new version."""
+    """The program's own files, so that a changed rule is noticed without a new version."""
     found = []
-    for name, module in sorted(sys.modules.items()):
-        if name.startswith("auditor.") and getattr(module, "__file__", None):
-            with contextlib.suppress(OSError):
-                status = os.stat(str(module.__file__))
-                found.append((name, status.st_size, status.st_mtime_ns))
-    return found
+    for root in (os.path.dirname(str(auditor.__file__)), *import_module("auditor.rules").__path__):
+        for folder, _, names in os.walk(root):
+            for name in names:
+                if name.endswith((".py", ".csv")):
+                    status = os.stat(os.path.join(folder, name))
+                    found.append((os.path.join(folder, name), status.st_size, status.st_mtime_ns))
+    return sorted(found)
 
 
 class Store:

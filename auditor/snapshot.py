@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -364,11 +364,16 @@ class Snapshot:
 
     def workloads_beside(self, document: Document) -> tuple[Workload, ...]:
         """Workloads that live in the same namespace as ``document``; see `same_namespace`."""
+        first, second = self.places_beside(document)
+        return (*first, *second)
+
+    def places_beside(self, document: Document) -> tuple[Sequence[Workload], Sequence[Workload]]:
+        """Likewise, as two sequences: those of a place are the same for all that live there, so that they can be indexed once."""
         namespace, by_place = document.ref.namespace, self._workloads_by_place
-        loose = tuple(by_place.get(("", document.folder), ()))
+        loose = by_place.get(("", document.folder), ())
         if namespace:
-            return (*by_place.get((namespace, ""), ()), *loose)
-        return (*loose, *by_place.get(("any", document.folder), ()))
+            return by_place.get((namespace, ""), ()), loose
+        return loose, by_place.get(("any", document.folder), ())
 
     @lazy
     def _workloads_by_place(self) -> Mapping[tuple[str, str], list[Workload]]:

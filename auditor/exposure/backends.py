@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from auditor.document import Document, mapping, sequence
@@ -10,7 +10,7 @@ from auditor.exposure.pods import made_services, pod_labels
 from auditor.snapshot import Snapshot, same_namespace
 from auditor.workload import PodTemplate, Workload
 
-__all__ = ["Backends", "ports_of", "selector_of"]
+__all__ = ["Backends", "PodsByLabel", "ports_of", "selector_of"]
 
 _POOL_GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 
@@ -19,7 +19,7 @@ _MAKERS = ("kuberay", "kserve", "kubeflow", "nim-operator")
 
 # A pod by its workload and the number of its template: templates are derived again where they are needed.
 _Pod = tuple[Workload, int]
-_Place = tuple[str, str]
+_INDEXED = ("", "")  # the key of what an index always holds, also where no pod has labels
 
 
 def selector_of(backend: Document) -> Mapping[str, Any]:
@@ -61,8 +61,50 @@ def ports_of(backend: Document, port: int | str | None, template: PodTemplate) -
     return frozenset(found) or None
 
 
+class PodsByLabel:
+    """Pods by what selects them. Labels are derived for one place at a time, when something asks for it.
+
+    The index looks at nothing by itself: it is whoever asks that looks at the workloads near a Service.
+    """
+
+    def __init__(self, _: Snapshot) -> None:
+        self._labels: dict[int, tuple[Sequence[Workload], dict[tuple[str, str], list[_Pod]]]] = {}
+
+    def of(self, backend: Document, selector: Mapping[str, Any], snapshot: Snapshot) -> Iterator[PodTemplate]:
+        """The pods that a Service or a pool selects.
+
+        Args:
+            backend: the Service or the pool.
+            selector: its labels.
+            snapshot: that of whoever asks.
+        """
+        if not selector:
+            return
+        key, value = next(iter(selector.items()))
+        for workloads in snapshot.places_beside(backend):
+            for workload, number in self._by_label(workloads).get((str(key), str(value)), ()):
+                templates = workload.templates
+                if number < len(templates) and _covers(pod_labels(templates[number]), selector):
+                    yield templates[number]
+
+    def _by_label(self, workloads: Sequence[Workload]) -> Mapping[tuple[str, str], list[_Pod]]:
+        if not workloads:
+            return {}
+        _, index = self._labels.setdefault(id(workloads), (workloads, {}))  # which keeps them, and with them their identity
+        if not index:
+            index[_INDEXED] = []
+            for workload in workloads:
+                in_use = "templates" in workload.__dict__
+                for number, template in enumerate(workload.templates):
+                    for key, value in pod_labels(template).items():
+                        index.setdefault((str(key), str(value)), []).append((workload, number))
+                if not in_use:
+                    workload.release()
+        return index
+
+
 class Backends:
-    """Services, pools and pods by what leads to them. Labels are derived for one namespace at a time, when something asks for it."""
+    """Services, pools and pods by what leads to them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -70,11 +112,6 @@ class Backends:
         self._named: dict[tuple[str, str], list[Document]] = {}
         for backend in (*snapshot.by_kind("Service", ""), *self._pools):
             self._named.setdefault((backend.ref.kind, backend.ref.name), []).append(backend)
-        self._workloads: dict[_Place, list[Workload]] = {}
-        for workload in snapshot.workloads:
-            for place in _places(workload.document):
-                self._workloads.setdefault(place, []).append(workload)
-        self._labels: dict[_Place, dict[tuple[str, str], list[_Pod]]] = {}
         self._made: dict[str, list[_Pod]] | None = None
         self._pools_by_label: dict[tuple[str, str], list[Document]] = {}
         for pool in self._pools:
@@ -97,27 +134,7 @@ class Backends:
 
     def pods_of(self, backend: Document, selector: Mapping[str, Any]) -> Iterator[PodTemplate]:
         """The pods that a Service or a pool selects."""
-        if not selector:
-            return
-        key, value = next(iter(selector.items()))
-        for place in _near(backend):
-            for workload, number in self._by_label(place).get((str(key), str(value)), ()):
-                templates = workload.templates
-                if number < len(templates) and _covers(pod_labels(templates[number]), selector):
-                    yield templates[number]
-
-    def _by_label(self, place: _Place) -> Mapping[tuple[str, str], list[_Pod]]:
-        index = self._labels.get(place)
-        if index is None:
-            index = self._labels[place] = {}
-            for workload in self._workloads.get(place, ()):
-                in_use = "templates" in workload.__dict__
-                for number, template in enumerate(workload.templates):
-                    for key, value in pod_labels(template).items():
-                        index.setdefault((str(key), str(value)), []).append((workload, number))
-                if not in_use:
-                    workload.release()
-        return index
+        return self._snapshot.derived(PodsByLabel).of(backend, selector, self._snapshot)
 
     def made_for(self, service: str) -> Iterator[PodTemplate]:
         """The pods for which an operator makes a Service of that name."""
@@ -136,20 +153,3 @@ class Backends:
 
 def _covers(labels: Mapping[str, Any], selector: Mapping[str, Any]) -> bool:
     return all(str(labels.get(key)) == str(value) for key, value in selector.items())
-
-
-def _places(document: Document) -> Iterator[_Place]:
-    """Under which places a workload is kept; see `_near`."""
-    folder = document.folder
-    yield "folder", folder
-    yield ("namespace", document.ref.namespace) if document.ref.namespace else ("loose in folder", folder)
-
-
-def _near(document: Document) -> Iterator[_Place]:
-    """The places that hold what lives in the same namespace; see `same_namespace`."""
-    folder = document.folder
-    if document.ref.namespace:
-        yield "namespace", document.ref.namespace
-        yield "loose in folder", folder
-    else:
-        yield "folder", folder

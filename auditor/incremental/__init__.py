@@ -25,7 +25,7 @@ from auditor.snapshot import Snapshot
 __all__ = ["Entry", "FileState", "State", "Tree", "advance"]
 
 _TODAY = "today"  # the token of what expires
-_PARALLEL_FROM = 2000
+_PARALLEL_FROM = 400
 _BATCH = 100
 
 

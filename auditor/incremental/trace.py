@@ -12,7 +12,7 @@ these are (`_SHAPING`); ``derived:…`` for what a function made of the snapshot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from auditor.document import Document, Unknown
@@ -199,6 +199,12 @@ class Traced:
         self._near(document, (_WORKLOAD,))
         self.seen.add(_LOOSE_SHAPING)
         return self._whole.workloads_beside(document)
+
+    def places_beside(self, document: Document) -> tuple[Sequence[Workload], Sequence[Workload]]:
+        """Likewise."""
+        self._near(document, (_WORKLOAD,))
+        self.seen.add(_LOOSE_SHAPING)
+        return self._whole.places_beside(document)
 
     def scale_target(self, scaler: Document) -> Workload | None:
         """The workload that an autoscaler scales."""

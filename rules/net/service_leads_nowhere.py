@@ -196,7 +196,7 @@ from typing import Any
 
 from auditor.document import Document
 from auditor.exposure import may_be_selected, pod_labels
-from auditor.exposure.backends import Backends
+from auditor.exposure.backends import PodsByLabel
 from auditor.rule import RECOMMENDED, Confidence, Fault, Result, Role, Severity, mapping, rule, sequence, skip
 from auditor.selectors import Requirement, Selector, service_selector
 from auditor.snapshot import Snapshot, is_system_namespace
@@ -230,7 +230,7 @@ def check(document: Document, snapshot: Snapshot) -> Iterator[Result]:
         return
     if metadata.get("ownerReferences") or is_system_namespace(document.ref.namespace):
         return
-    selected = list(snapshot.derived(Backends).pods_of(document, mapping(spec.get("selector"))))
+    selected = list(snapshot.derived(PodsByLabel).of(document, mapping(spec.get("selector")), snapshot))
     if selected:
         if any(_is_ml(template.workload) for template in selected):
             for index, entry in enumerate(sequence(spec.get("ports"))):

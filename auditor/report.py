@@ -137,6 +137,7 @@ class Summary:
         workloads: objects that yield pods.
         accelerated_workloads: workloads that ask for accelerators.
         gpus_requested: accelerators that all workloads ask for together, at the lower end where an autoscaler moves the number.
+        fixable: findings that `mlaudit fix` mends.
     """
 
     files: int
@@ -148,6 +149,7 @@ class Summary:
     workloads: int
     accelerated_workloads: int
     gpus_requested: int
+    fixable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ def fields(report: Report) -> dict[str, Any]:
             "workloads": summary.workloads,
             "accelerated_workloads": summary.accelerated_workloads,
             "gpus_requested": summary.gpus_requested,
+            "fixable": summary.fixable,
             "findings": counts(report),
         },
     }

@@ -213,6 +213,8 @@ class _Findings(Writer):
         if self.view.quiet:
             return
         summary = report.summary
+        if summary.fixable:
+            yield f"{summary.fixable} of them can be mended by `mlaudit fix`"
         gpus = "no accelerators requested"
         if summary.gpus_requested:
             whose = "of them" if judged else "workloads"

@@ -95,6 +95,7 @@ def _summary(reading: Reading, snapshot: Snapshot, outcome: Outcome) -> Summary:
         workloads=sum(snapshot.selects(workload.document) for workload in snapshot.workloads),
         accelerated_workloads=outcome.accelerated,
         gpus_requested=sum(outcome.accelerators.values()),
+        fixable=sum(finding.patch is not None for finding in outcome.findings),
     )
 
 

@@ -162,7 +162,8 @@ def only_new(report: Report, settings: Settings, compared: Against, base: Base |
     named |= {failure.rule for failure in report.failures}
     catalogue = tuple(rule for rule in report.catalogue if rule.name in named)
     comparison = Comparison(str(compared), unchanged, tuple(fixed), tuple(notes))
-    return replace(report, findings=tuple(new), comparison=comparison, catalogue=catalogue)
+    summary = replace(report.summary, fixable=sum(finding.patch is not None for finding in new))
+    return replace(report, findings=tuple(new), comparison=comparison, catalogue=catalogue, summary=summary)
 
 
 def _introduced(

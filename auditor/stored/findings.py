@@ -137,6 +137,7 @@ def summary(value: Any) -> Summary:
         workloads=it.get("workloads", count),
         accelerated_workloads=it.get("accelerated_workloads", count, 0),
         gpus_requested=it.get("gpus_requested", count),
+        fixable=it.get("fixable", count, 0),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+from fractions import Fraction
 from typing import Any, TypedDict
 
 from auditor.document import Document, Location, ObjectRef, Path, along, format_path
@@ -13,6 +14,8 @@ from auditor.patch import Change, Patch
 
 __all__ = [
     "Confidence",
+    "Cost",
+    "CostBasis",
     "Fault",
     "FaultDetails",
     "Finding",
@@ -62,6 +65,30 @@ class Confidence(IntEnum):
         return self.name.lower()
 
 
+class CostBasis(StrEnum):
+    """What the hours of a `Cost` are."""
+
+    MEASURED = "measured"  # device-hours that went for nothing in the window of measurements
+    NOW = "now"  # one hour of what is held, or free, at the moment of the look
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a fault costs as long as nobody mends it. The same devices may be in the costs of several faults.
+
+    Attributes:
+        hours: hours of physical devices.
+        usd: what they cost; None where one of them has no price.
+        basis: see `CostBasis`.
+        window: hours of time that they went by in; 1 of what is now.
+    """
+
+    hours: Fraction
+    usd: Fraction | None
+    basis: CostBasis
+    window: Fraction = Fraction(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What a rule yields: a place and what is wrong there. The engine adds the rule and makes a `Finding` of it.
@@ -77,6 +104,7 @@ class Fault:
         profiles: where only some of the rule's profiles contain this sort of fault; empty for all of them.
         patch: what mends it without a decision; empty where there is no such thing.
         about: what it is a fault of, where ``path`` is only the first place in it that is at fault; None for ``path``.
+        cost: what it costs; None where that is not known, and of files, whose devices nobody holds.
     """
 
     document: Document | None
@@ -89,6 +117,7 @@ class Fault:
     profiles: Collection[str] = ()
     patch: tuple[Change, ...] = ()
     about: Path | None = None
+    cost: Cost | None = None
 
 
 class FaultDetails(TypedDict, total=False):
@@ -100,6 +129,7 @@ class FaultDetails(TypedDict, total=False):
     profiles: Collection[str]
     patch: tuple[Change, ...]
     about: Path | None
+    cost: Cost | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +145,7 @@ class Finding:
         message, remediation: what is wrong and what to write instead.
         fingerprint: 16 hexadecimal digits; the same after lines move, files are renamed, and documents or items of lists change places.
             What nothing but its place tells apart has the same one, so that findings are compared by how many there are of each.
+        cost: what it costs; it changes from run to run, and is no part of the fingerprint. None where a rule does not say it.
         rendered: the kustomization or chart that the object comes out of, until `together` says it in the message; else empty.
         patch: what `mlaudit fix` does about it; None where it cannot. It is about this very text, and no part of a report.
     """
@@ -130,6 +161,7 @@ class Finding:
     confidence: Confidence
     remediation: str
     fingerprint: str = ""
+    cost: Cost | None = None
     rendered: str = ""
     patch: Patch | None = field(default=None, compare=False, repr=False)
 

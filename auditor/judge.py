@@ -312,6 +312,7 @@ def _finding(rule: Rule, fault: Fault, place: Location, path: str, severity: Sev
         confidence=confidence,
         remediation="; ".join(filter(None, (fault.remediation, _who_edits(document, fault.path)))),
         fingerprint=fingerprint(rule.name, document.ref if document else None, identity, detail),
+        cost=fault.cost,
         rendered=document.rendered if document else "",
         patch=Patch(document.index, fault.patch) if document and fault.patch and document.positioned and not document.rendered else None,
     )

@@ -14,7 +14,7 @@ from auditor.cost.settled import settled
 from auditor.cost.shown import DIMENSIONS, WASTE, Figure, Group, Split, details, figures, groups, percentages
 from auditor.cost.words import BASES, MEANINGS, as_money, gap, oldest_price, price_mix, span, standing
 from auditor.document import NotJudged, Unread
-from auditor.finding import Confidence, Finding, RuleFailure, Severity, Skipped, Suppressed
+from auditor.finding import Confidence, Cost, CostBasis, Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing
 from auditor.rule import Rule
 from auditor.usage import Category, MissingTime, Point
@@ -34,6 +34,8 @@ __all__ = [
     "Cluster",
     "Comparison",
     "Confidence",
+    "Cost",
+    "CostBasis",
     "CostLine",
     "Costs",
     "Coverage",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from auditor.report import Finding, Report, RuleInfo, Unread, View, counts
+from auditor.report import Cost, Finding, Report, RuleInfo, Unread, View, counts
 
 from .values import costs, potential
+from .values.numbers import exact, number
 
 __all__ = ["fields", "render"]
 
@@ -165,4 +166,15 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "message": finding.message,
         "remediation": finding.remediation,
         "fingerprint": finding.fingerprint,
+        **({} if finding.cost is None else {"cost": _cost(finding.cost)}),
+    }
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "hours": number(cost.hours),
+        "usd": None if cost.usd is None else number(cost.usd),
+        "basis": str(cost.basis),
+        "window_hours": number(cost.window),
+        **exact(hours=cost.hours, usd=cost.usd, window_hours=cost.window),
     }

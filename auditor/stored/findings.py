@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from auditor.document import NotJudged, ObjectRef, Unread
-from auditor.finding import Confidence, Finding, RuleFailure, Severity, Skipped, Suppressed
+from auditor.finding import Confidence, Cost, CostBasis, Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing, NotListed, Resource
 from auditor.report import Cluster, Comparison, Known, RuleInfo, Summary
-from auditor.stored.values import Entry, Wrong, count, flag, moment, named, one_of, several, text
+from auditor.stored.values import Entry, Wrong, amount, count, flag, moment, named, one_of, several, text
 
 __all__ = [
     "cluster",
@@ -28,6 +28,7 @@ __all__ = [
 
 _severity = one_of(Severity)
 _confidence = one_of(Confidence)
+_basis = one_of(CostBasis)
 _texts = several(text)
 threshold = named({"never": None, **{str(severity): severity for severity in Severity}})
 
@@ -54,7 +55,14 @@ def finding(value: Any) -> Finding:
         confidence=it.get("confidence", _confidence),
         remediation=it.get("remediation", text),
         fingerprint=it.get("fingerprint", text),
+        cost=it.get("cost", cost, None),
     )
+
+
+def cost(value: Any) -> Cost:
+    """What a violation costs."""
+    it = Entry(value)
+    return Cost(it.exact("hours", amount), it.maybe_exact("usd", amount), it.get("basis", _basis), it.exact("window_hours", amount))
 
 
 def suppressed(value: Any) -> Suppressed:

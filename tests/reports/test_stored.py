@@ -24,7 +24,7 @@ from auditor.cost.potential import DevicePrice, Term
 from auditor.cost.prices import USD, Currency
 from auditor.document import NotJudged, ObjectRef, Unread
 from auditor.errors import UsageError
-from auditor.finding import Confidence, Finding, RuleFailure, Severity, Skipped, Suppressed
+from auditor.finding import Confidence, Cost, CostBasis, Finding, RuleFailure, Severity, Skipped, Suppressed
 from auditor.listing import Listing, NotListed, Resource
 from auditor.registry import format_names, renderer
 from auditor.report import Cluster, Potential, PotentialLine, PotentialPart, Report, RuleInfo, Span, Summary, TermKind, View
@@ -68,6 +68,18 @@ def priced(currency: Currency = USD, *, change: bool = False) -> Report:
     return dataclasses.replace(demo(), potential=found if change else dataclasses.replace(found, change=None))
 
 
+def with_costs() -> Report:
+    """Whole numbers, numbers without an end, and hours without a price; of what is reported, and of what somebody silenced."""
+    costs = (
+        Cost(Fraction(40), Fraction("275.2"), CostBasis.MEASURED, Fraction(24)),
+        Cost(Fraction(2, 7), Fraction("6.88") * 2 / 7, CostBasis.NOW),
+        Cost(Fraction(1, 3), None, CostBasis.MEASURED, Fraction(5, 3)),
+        None,
+    )
+    found = tuple(dataclasses.replace(sample_costs.finding(number), cost=cost) for number, cost in enumerate(costs))
+    return dataclasses.replace(sample_costs.report(findings=found[:3], rules=1), suppressed=(Suppressed(found[1], "comment", "why"),))
+
+
 REPORTS: dict[str, Callable[[], Report]] = {
     "empty": lambda: EMPTY,
     "demo": demo,
@@ -81,6 +93,7 @@ REPORTS: dict[str, Callable[[], Report]] = {
     "potential": priced,
     "potential in another currency": lambda: priced(Currency("GBP", Fraction(1000, 1087)), change=True),
     "change": lambda: priced(change=True),
+    "findings with costs": with_costs,
 }
 
 
@@ -121,6 +134,9 @@ texts = st.text(st.characters(), max_size=12).filter(lambda text: not joined(tex
 words = st.one_of(texts, st.sampled_from(["<img src=x onerror=alert(1)>", "a|b`c", "x\ud83dy", "\udc80", "\u202e", "\x1b[31m", "-1", "`"]))
 small = st.integers(0, 2000)
 refs = st.builds(ObjectRef, words, words, words.filter(bool), words, words)
+finding_costs = st.builds(
+    Cost, st.fractions(0, 10_000), st.none() | st.fractions(0, 10_000), st.sampled_from(CostBasis), st.fractions(0, 9_600)
+)  # fmt: skip
 findings = st.builds(
     Finding,
     words,
@@ -134,6 +150,7 @@ findings = st.builds(
     st.sampled_from(Confidence),
     words,
     words,
+    st.none() | finding_costs,
 )
 moments = st.integers(0, 2**32).map(lambda second: datetime.datetime.fromtimestamp(second, UTC))
 listings = st.builds(
@@ -259,6 +276,14 @@ def test_what_is_no_report_is_said_in_a_line(data: bytes, message: str) -> None:
         (lambda root: root["findings"][0].update(line=True), "findings[0].line is not a whole number that is not negative"),
         (lambda root: root["findings"][0].update(severity="awful"), "findings[0].severity is not one of info, low, medium, high, critical"),
         (lambda root: root["findings"][0]["object"].pop("kind"), "findings[0].object.kind is not there"),
+        (
+            lambda root: root["findings"][0].update(cost={"hours": 1, "usd": -1, "basis": "now", "window_hours": 1}),
+            "findings[0].cost.usd is not a number that is not negative",
+        ),
+        (
+            lambda root: root["findings"][0].update(cost={"hours": 1, "usd": 1, "basis": "soon", "window_hours": 1}),
+            "findings[0].cost.basis is not one of measured, now",
+        ),
         (lambda root: root["cluster"].update(taken="2026-11-25"), "cluster.taken is not a time such as 2026-11-25T12:00:00+00:00"),
         (lambda root: root["costs"]["lines"][2].update(hours=-1), "costs.lines[2].hours is not a number that is not negative"),
         (lambda root: root["costs"]["lines"][2].update(hours=1e300), "costs.lines[2].hours is not a number that is not negative"),

@@ -17,7 +17,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from auditor.report import Action, Basis, Costs, Finding, Report, Severity, View, compared, counts, rounded
+from auditor.report import Action, Basis, Cost, CostBasis, Costs, Finding, Report, Severity, View, compared, counts, rounded
 
 from .page.amounts import ORDER, Money, hours, percent, quantity
 from .page.charts import timeline
@@ -56,6 +56,7 @@ def render(report: Report, view: View) -> str:
         money=_costs(report.costs) if report.costs else None,
         potential=potential(report.potential) if report.potential else None,
         findings=_findings(report, by_object=view.group_by == "object"),
+        cost=lambda finding: _cost(finding.cost, report.costs),
         severities=counts(report),
         compared=compared(report),
         by_object=view.group_by == "object",
@@ -121,6 +122,19 @@ def _grouped(findings: Iterable[Finding], name: Any) -> list[tuple[str, tuple[Fi
     return [(key, tuple(members)) for key, members in groupby(findings, name)]
 
 
+def _cost(cost: Cost | None, costs: Costs | None) -> str:
+    """``40 device-hours in 7 days, 275.20 USD``, ``8 devices, 55.04 USD an hour``, in the page's currency; empty where nothing is known."""
+    if cost is None:
+        return ""
+    now = cost.basis is CostBasis.NOW
+    what = f"{_few(cost.hours)} {'device' if now else 'device-hour'}{'' if cost.hours == 1 else 's'}"
+    what += "" if now else f" in {_length(cost.window)}"
+    if cost.usd is None:
+        return what
+    shown, code = (costs.shown(cost.usd), costs.currency.code) if costs else (cost.usd, "USD")
+    return f"{what}, {quantity(rounded([shown], 2)[0])} {code}{' an hour' if now else ''}"
+
+
 def _costs(costs: Costs) -> dict[str, Any]:
     """What the template draws of costs."""
     money = Money.of(costs)
@@ -158,4 +172,9 @@ def _plain(rate: Fraction) -> str:
 def _length(window: Fraction) -> str:
     """``7 days``, ``1 hour``, ``1.5 hours``."""
     number, unit = (window / 24, "day") if window >= 48 and window % 24 == 0 else (window, "hour")
-    return f"{number if number.denominator == 1 else hours(number)} {unit}{'' if number == 1 else 's'}"
+    return f"{_few(number)} {unit}{'' if number == 1 else 's'}"
+
+
+def _few(number: Fraction) -> str:
+    """Without a point where it is whole."""
+    return f"{number.numerator:,}" if number.denominator == 1 else hours(number)

@@ -22,6 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.cost.model import Amount, Category
+from auditor.cost.prices import Currency
+from auditor.finding import Cost, CostBasis
 from auditor.registry import format_names, renderer
 from auditor.report import Report, View, rounded
 from tests.reports import sample, sample_potential
@@ -349,6 +351,27 @@ def test_a_page_about_findings_alone() -> None:
     assert "k8s/serving/deployment.yaml:17:9" in found.visible
     assert "requests nvidia.com/gpu: 8 but sets no limit" in found.visible
     assert page(sample.empty()).visible.count("Nothing: everything was read, and every rule could be asked.") == 1
+
+
+@pytest.mark.parametrize(
+    ("cost", "said"),
+    [
+        (Cost(Fraction(1040), Fraction("7155.2"), CostBasis.MEASURED, Fraction(168)), "1,040 device-hours in 7 days, 7,155.20 USD"),
+        (Cost(Fraction(5, 2), None, CostBasis.MEASURED, Fraction(24)), "2.5 device-hours in 24 hours"),
+        (Cost(Fraction(1), Fraction("6.88"), CostBasis.NOW), "1 device, 6.88 USD an hour"),
+    ],
+)
+def test_a_finding_says_what_it_costs(cost: Cost, said: str) -> None:
+    report = sample.scan()
+    first, *others = report.findings
+    assert said in page(replace(report, findings=(replace(first, cost=cost), *others))).inside("span")
+
+
+def test_what_a_finding_costs_is_in_the_currency_of_the_page() -> None:
+    report = sample.report(replace(sample.costs(), currency=Currency("EUR", Fraction(1, 2))))
+    first, *others = report.findings
+    found = replace(first, cost=Cost(Fraction(8), Fraction("55.04"), CostBasis.NOW))
+    assert "8 devices, 27.52 EUR an hour" in page(replace(report, findings=(found, *others))).inside("span")
 
 
 @pytest.mark.parametrize(

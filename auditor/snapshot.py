@@ -13,7 +13,7 @@ from auditor.document import Document, Unknown, mapping, sequence
 from auditor.lazy import lazy
 from auditor.listing import Listing
 from auditor.live import Folding, LivePod, Node, fold, held_by_pod, live_pod, nodes_of
-from auditor.usage import Activity, Holder, Idling, Usage
+from auditor.usage import Activity, Holder, Idling, Physical, Usage
 from auditor.workload import Container, PodTemplate, Role, Workload, is_workload
 
 __all__ = ["DEFAULT_KUBERNETES_VERSION", "Namespace", "Snapshot", "cluster_scoped", "listed", "same_branch", "same_namespace"]
@@ -97,6 +97,7 @@ class Snapshot:
         documents: the objects that stand for themselves, in order.
         usage: what its accelerators did in a window of time, where that was measured; set once, before rules are asked.
         rates: what an hour of a device costs on a node, in USD, as far as that is known; set likewise.
+        physical: the devices behind a node's units, by resource name, as the price book knows them; set likewise.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Snapshot:
         )
         self.usage: Usage | None = None
         self.rates: Mapping[str, Fraction] = {}
+        self.physical: Mapping[str, Physical] = {}
         self._derived: dict[Callable[[Snapshot], Any], Any] = {}
 
     def device(self, key: str) -> Device | None:
@@ -289,24 +291,6 @@ class Snapshot:
     def idling_of(self, workload: Workload) -> Idling | None:
         """What the devices of a workload's pods did lately; None where nobody measured them one by one."""
         return self.usage.idling.get(Holder(*_holder_key(workload))) if self.usage else None
-
-    def idle_usd_of(self, workload: Workload) -> Fraction | None:
-        """What the devices of a workload cost in the window while they were idle, in USD; None where one of them has no price."""
-        whole = Fraction(0)
-        for node, hours in self._idle_hours.get(_holder_key(workload), ()):
-            if node not in self.rates:
-                return None
-            whole += hours * self.rates[node]
-        return whole or None
-
-    @lazy
-    def _idle_hours(self) -> Mapping[tuple[str, str, str], list[tuple[str, Fraction]]]:
-        found: dict[tuple[str, str, str], list[tuple[str, Fraction]]] = {}
-        for one in self.usage.held if self.usage else ():
-            if one.activity.idle:
-                holder = one.holder
-                found.setdefault((holder.namespace, holder.kind, holder.name), []).append((one.node, one.activity.idle))
-        return found
 
     # -- who leads to whom --------------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ LAYERS = (
         "auditor.scaling",
         "auditor.exporters",
         "auditor.stranding",
+        "auditor.waste",
     ),
     ("auditor.rule", "auditor.redact", "auditor.comparison"),
     ("auditor.suppress", "auditor.baseline"),
@@ -67,6 +68,7 @@ RULES_MAY_IMPORT = (
     "auditor.scaling",
     "auditor.exporters",
     "auditor.stranding",
+    "auditor.waste",
 )
 IMPORTED_ONCE = {
     "click": "auditor/cli",

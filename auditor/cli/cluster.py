@@ -86,12 +86,13 @@ def _selector(text: str) -> Selector | None:
 
 
 def _measured(snapshot: Snapshot, given: dict[str, Any], recorded: Usage | None, owners: tuple[str, ...]) -> Costs | None:
-    """What devices cost, where that is asked; rules see what was measured in any case."""
-    if not (given["with_costs"] or given["prometheus"] or recorded):
+    """What devices cost, where that is asked; rules see what was measured, and what devices cost, in any case."""
+    asked = given["with_costs"] or given["prometheus"] or recorded
+    if not asked and not any(node.accelerated for node in snapshot.nodes):
         return None
     known = measured.facts(snapshot, given, owners)
-    snapshot.usage = usage = measured.usage(known, given, recorded)
-    snapshot.rates = measured.rates(known, usage)
+    usage = measured.usage(known, given, recorded) if asked else None
+    measured.tell(snapshot, known, usage)
     return measured.costs(known, usage, given) if given["with_costs"] else None
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Mapping
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from auditor.cost.facts import Facts
     from auditor.report import Costs
 
-__all__ = ["costs", "facts", "owner_options", "rates", "usage", "window_options"]
+__all__ = ["costs", "facts", "owner_options", "tell", "usage", "window_options"]
 
 window_options = options.stack(
     metrics.metrics_options,
@@ -89,11 +87,14 @@ def usage(known: Facts, given: dict[str, Any], recorded: Usage | None = None) ->
         return Usage(span.start, span.end, step, missing=(MissingTime(span.start, span.end, "allocation", str(error)),))
 
 
-def rates(known: Facts, measured: Usage | None) -> Mapping[str, Fraction]:
-    """What an hour of a device costs on each node where some were held, in USD, as far as that is known."""
+def tell(snapshot: Snapshot, known: Facts, measured: Usage | None) -> None:
+    """Let rules see what was measured, what devices cost, and which there are behind the units of nodes."""
     from auditor.cost.split import rates_of
 
-    return rates_of(measured, known, known.prices) if measured is not None else {}
+    taken = snapshot.listing.taken if snapshot.listing else datetime.datetime.now(datetime.UTC)
+    snapshot.usage = measured
+    snapshot.rates = rates_of(measured or Usage(taken, taken, 3600), known, known.prices)
+    snapshot.physical = {node.name: known.behind(node) for node in snapshot.nodes if node.accelerated}
 
 
 def costs(known: Facts, measured: Usage | None, given: dict[str, Any]) -> Costs:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -124,6 +125,12 @@ class Facts:
                 shared = True
             devices = booked
         return Physical(devices, weights, shared, found.cores_of_a_chip)
+
+    def behind(self, node: Node) -> Physical:
+        """The devices behind the units of a node that is there, by resource as the node names it."""
+        units = {one.key: one.capacity for one in node.devices}
+        found = self.physical(node.name, {monitored_name(key): count for key, count in units.items()}, {})
+        return replace(found, weights={key: found.weight(monitored_name(key)) for key in (*units, *node.weights)})
 
     def _booked(self, instance_type: str) -> Fraction | None:
         """How many devices such a machine has, as the price book knows."""

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 from fractions import Fraction
 
-from auditor.cost.facts import Facts, monitored_name
+from auditor.cost.facts import Facts
 from auditor.live import LivePod, Node
 from auditor.snapshot import Snapshot
 from auditor.stranding import stranded
@@ -33,19 +33,18 @@ def look(snapshot: Snapshot, facts: Facts) -> Usage:
     for node in snapshot.nodes:
         if not node.accelerated:
             continue
-        capacity = {one.key: one.capacity for one in node.devices}
-        physical = facts.physical(node.name, {monitored_name(key): count for key, count in capacity.items()}, {})
-        weight = {key: physical.weight(monitored_name(key)) for key in capacity}
-        units = min(sum((weight[key] * count for key, count in capacity.items()), Fraction(0)), physical.devices)
-        allocatable = min(sum((weight[one.key] * one.allocatable for one in node.devices), Fraction(0)), units)
+        physical = facts.behind(node)
+        units = min(sum((physical.weight(one.key) * one.capacity for one in node.devices), Fraction(0)), physical.devices)
+        allocatable = min(sum((physical.weight(one.key) * one.allocatable for one in node.devices), Fraction(0)), units)
         held = Fraction(0)
         for pod in node.pods:
-            amount = sum((physical.weight(monitored_name(key)) * count for key, count in pod.devices.items()), Fraction(0))
+            amount = sum((physical.weight(key) * count for key, count in pod.devices.items()), Fraction(0))
             if amount:
                 held += amount
                 done = sums.setdefault((Holder(pod.root.namespace, pod.root.kind, pod.root.name), node.name), Activity())
                 done.add(_activity(pod, amount, taken))
-        lost = sum((weight[one.key] * one.free for one in stranded(node, snapshot)), Fraction(0)) if snapshot.sees_all_pods else Fraction(0)
+        unusable = stranded(node, snapshot) if snapshot.sees_all_pods else ()
+        lost = sum((physical.weight(one.key) * one.free for one in unusable), Fraction(0))
         nodes.append(dataclasses.replace(_hours(node, physical.devices, units, allocatable, held), stranded=lost))
     return Usage(
         start=taken,

@@ -90,9 +90,10 @@ def costs_of(usage: Usage, facts: Facts, prices: Prices, currency: Currency, *, 
 
 
 def rates_of(usage: Usage, facts: Facts, prices: Prices) -> Mapping[str, Fraction]:
-    """What an hour of a device costs on the nodes where some were held, in USD, as far as that is known."""
+    """What an hour of a device costs on the nodes that have or had some, in USD, as far as that is known."""
     splitter = _Splitter(usage, facts, prices, now=False)
-    known = ((name, splitter.price(name)) for name in sorted({one.node for one in usage.held}))
+    names = {one.node for one in usage.held} | {name for name, node in facts.nodes.items() if node.accelerated}
+    known = ((name, splitter.price(name)) for name in sorted(names))
     return {name: price.device_hour for name, price in known if price is not None}
 
 

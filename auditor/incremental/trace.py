@@ -34,7 +34,7 @@ _SHAPING = frozenset({"Service", *_SCALERS, *_CLAIMS})
 # What is the same for all files: settings, and what only a live cluster has.
 _SETTLED = frozenset(
     {
-        "activity_of", "complete", "device", "device_table", "idle_usd_of", "idling_of", "kubernetes_version", "listing", "nodes", "pods",
+        "activity_of", "complete", "device", "device_table", "idling_of", "kubernetes_version", "listing", "nodes", "physical", "pods",
         "pods_of", "rates", "sees_all_pods", "selects", "usage",
     }
 )  # fmt: skip

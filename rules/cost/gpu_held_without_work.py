@@ -279,6 +279,7 @@ from auditor.jobs import bounds
 from auditor.live import ContainerStatus, LivePod, format_minutes, instant, minutes_between
 from auditor.rule import COST, RECOMMENDED, Options, Result, Severity, mapping, rule
 from auditor.snapshot import Snapshot
+from auditor.waste import held_cost
 from auditor.workload import ContainerRole, Workload
 
 # What a container waits in that does not get going: its start is tried again with growing pauses.
@@ -353,6 +354,7 @@ def check(workload: Workload, snapshot: Snapshot, options: Options) -> Iterator[
             at="metadata.name",
             remediation=held.remedy,
             severity=held.severity,
+            cost=held_cost((pod for _, pod in members), snapshot),
         )
 
 

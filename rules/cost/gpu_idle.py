@@ -97,6 +97,7 @@ from auditor.quantity import format_usd
 from auditor.rule import Options, Profile, rule, skip
 from auditor.snapshot import Snapshot
 from auditor.usage import Activity, Idling
+from auditor.waste import idle_cost
 from auditor.workload import Role, Workload
 
 _ENOUGH, _WELL = Fraction(60, 100), Fraction(95, 100)  # of what ran, the part that is measured
@@ -135,8 +136,8 @@ def check(workload: Workload, snapshot: Snapshot, options: Options) -> Iterator[
     if youngest < _HOUR or not _idle_now(lately, pods) or activity.idle * 2 < activity.running:
         return
     whole_day = lately.idle_day == lately.devices and youngest >= _DAY
-    idle, limit = snapshot.idle_usd_of(workload), options["usd_a_day"]
-    a_day = idle * 24 / snapshot.usage.hours if idle is not None else None
+    cost, limit = idle_cost(workload, snapshot), options["usd_a_day"]
+    a_day = cost.usd * 24 / cost.window if cost and cost.usd is not None else None
     dear = a_day is not None and 0 < limit <= a_day
     yield workload.fault(
         _said(activity, lately, whole_day=whole_day) + (f": {format_usd(a_day)} a day" if a_day else ""),
@@ -144,6 +145,7 @@ def check(workload: Workload, snapshot: Snapshot, options: Options) -> Iterator[
         remediation=_REMEDY.get(workload.role, "stop it, or give its devices back until it has work"),
         severity=Severity.HIGH if whole_day or dear else Severity.MEDIUM,
         confidence=Confidence.HIGH if measured >= _WELL else Confidence.MEDIUM,
+        cost=cost,
     )
 
 

@@ -144,6 +144,7 @@ from collections.abc import Iterator
 from auditor.live import LivePod, Node, format_minutes, minutes_between, pinned_by
 from auditor.rule import COST, Options, Result, Severity, mapping, rule, skip
 from auditor.snapshot import Snapshot
+from auditor.waste import empty_cost
 
 NAMED = 3
 NEW_MINUTES = 10  # within which every scheduler has looked at a pod
@@ -183,6 +184,7 @@ def check(node: Node, snapshot: Snapshot, options: Options) -> Iterator[Result]:
         if node.committed
         else "remove what holds it, and let the autoscaler take it away, or make its pool smaller",
         severity=Severity.INFO if node.committed else None,
+        cost=empty_cost(node, snapshot),
     )
 
 

@@ -48,10 +48,12 @@ Stages of a pipeline that take part only at the end of a long run, or devices he
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 from auditor.finding import Confidence, Fault, Severity, Skipped
 from auditor.rule import Profile, rule, skip
 from auditor.snapshot import Snapshot
+from auditor.waste import unused_cost
 from auditor.workload import Container, Workload
 
 _LIFE = 24  # hours: a shorter window shows too little of what a workload does
@@ -77,6 +79,7 @@ def check(workload: Workload, snapshot: Snapshot) -> Iterator[Fault | Skipped]:
         at="resources",
         remediation=f"ask for as many as it uses, or let it use them all (launcher, parallelism); {used} would have been enough",
         confidence=Confidence.HIGH if lately.observed >= lately.devices else Confidence.MEDIUM,
+        cost=unused_cost(workload, Fraction(lately.unused, lately.observed), snapshot),
     )
 
 

@@ -115,6 +115,7 @@ from collections.abc import Iterator
 
 from auditor.rule import COST, RECOMMENDED, Fault, Role, Severity, rule
 from auditor.snapshot import Snapshot
+from auditor.waste import waiting_cost
 from auditor.workload import Container
 
 MAY_WAIT = re.compile(r"\b(sleep|tail|pause|cat|read|sh|bash)\b")
@@ -160,6 +161,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
         at=container.word_path(wait.split()[0]),
         remediation="use a notebook that is culled when idle, or a Job with a deadline that runs the work itself",
         severity=Severity.LOW if bounded else Severity.MEDIUM,
+        cost=waiting_cost(container, snapshot),
     )
 
 

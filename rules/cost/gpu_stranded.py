@@ -184,6 +184,7 @@ from auditor.quantity import format_bytes
 from auditor.rule import COST, Result, Severity, rule, skip
 from auditor.snapshot import Snapshot
 from auditor.stranding import Stranded, stranded
+from auditor.waste import free_cost
 
 NAMED = 3
 
@@ -204,17 +205,20 @@ def check(node: Node, snapshot: Snapshot) -> Iterator[Result]:
         yield skip("the pods of all namespaces")
         return
     for one in stranded(node, snapshot):
+        cost = free_cost(node, one.key, one.free, snapshot)
         if one.others:
             yield node.fault(
                 f"has {one.free} free {one.key}, which no pod asks for, while pods wait for {', '.join(one.others)}",
                 at="metadata.name",
                 remediation="choose a MIG configuration with the profiles that are asked for (label nvidia.com/mig.config)",
+                cost=cost,
             )
         else:
             yield node.fault(
                 f"has {one.free} free {one.key}, but {_missing(node, one)}{_takers(node, one.short[0])}",
                 at="metadata.name",
                 remediation="move pods without accelerators to other nodes (taint this one), or ask for less CPU and memory by device",
+                cost=cost,
             )
 
 

@@ -298,6 +298,7 @@ from auditor.quantity import format_usd
 from auditor.rule import COST, LLM_SERVING, Confidence, Fault, Path, Result, Role, Severity, rule, sequence, skip
 from auditor.scaling import KSERVE, Mode, deployment_mode, floor_of, scale_target_of, sees_zero
 from auditor.snapshot import Snapshot, is_development_namespace
+from auditor.waste import idle_cost
 from auditor.workload import PodTemplate, Workload
 from auditor.workload.values import integer
 
@@ -378,8 +379,8 @@ def _never_needed(document: Document, template: PodTemplate, floor: int, field: 
     if not kept or not stayed or activity.measured < activity.running * ENOUGH or activity.idle * 2 < activity.running:
         return
     enough = max(math.ceil(floor * activity.active / activity.measured), 1)
-    idle = snapshot.idle_usd_of(template.workload)
-    price = f": {format_usd(idle * MONTH / usage.hours)} a month" if idle else ""
+    cost = idle_cost(template.workload, snapshot)
+    price = f": {format_usd(cost.usd * MONTH / cost.window)} a month" if cost and cost.usd else ""
     yield Fault(
         document,
         ("spec", field),
@@ -387,6 +388,7 @@ def _never_needed(document: Document, template: PodTemplate, floor: int, field: 
         f"{activity.idle_part}{price}",
         f"lower {field} to {enough}, and let load add pods: what idles above that is the price of availability",
         Severity.MEDIUM,
+        cost=cost,
     )
 
 

@@ -15,7 +15,7 @@ from auditor.cost.prices import Prices
 from auditor.cost.split import rates_of
 from auditor.document import Document
 from auditor.engine import evaluate
-from auditor.finding import Finding, Severity
+from auditor.finding import Cost, CostBasis, Finding, Severity
 from auditor.listing import Listing
 from auditor.registry import load_rules
 from auditor.snapshot import Snapshot
@@ -80,4 +80,19 @@ def test_without_a_price_there_are_hours_and_no_money() -> None:
 
 def test_one_node_without_a_price_leaves_the_whole_without() -> None:
     gone = Held(JOB, "gone", Activity(idle=Fraction(1)))
-    assert snapshot(usage=dataclasses.replace(USAGE, held=(*USAGE.held, gone))).idle_usd_of(snapshot().workloads[0]) is None
+    found = finding(snapshot(usage=dataclasses.replace(USAGE, held=(*USAGE.held, gone))))
+    assert found.cost == Cost(Fraction(41), None, CostBasis.MEASURED, Fraction(24))
+
+
+def test_a_finding_says_what_it_costs_in_the_window() -> None:
+    assert finding(snapshot()).cost == Cost(Fraction(40), Fraction("275.2"), CostBasis.MEASURED, Fraction(24))
+    assert finding(snapshot("nobody-knows-it")).cost == Cost(Fraction(40), None, CostBasis.MEASURED, Fraction(24))
+
+
+def test_its_fingerprint_does_not_depend_on_it() -> None:
+    assert finding(snapshot()).fingerprint == finding(snapshot("nobody-knows-it")).fingerprint
+
+
+def test_nodes_that_nobody_measured_have_a_price_too() -> None:
+    found = snapshot()
+    assert rates_of(Usage(END, END, 3600), Facts(found, Prices()), Prices()) == {"gpu-0": Fraction("6.88")}

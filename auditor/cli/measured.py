@@ -91,7 +91,8 @@ def tell(snapshot: Snapshot, known: Facts, measured: Usage | None) -> None:
     """Let rules see what was measured, what devices cost, and which there are behind the units of nodes."""
     from auditor.cost.split import rates_of
 
-    taken = snapshot.listing.taken if snapshot.listing else datetime.datetime.now(datetime.UTC)
+    assert snapshot.listing is not None
+    taken = snapshot.listing.taken  # prices are those of that day, where no window says which
     snapshot.usage = measured
     snapshot.rates = rates_of(measured or Usage(taken, taken, 3600), known, known.prices)
     snapshot.physical = {node.name: known.behind(node) for node in snapshot.nodes if node.accelerated}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import json
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from auditor.cli import measured
+from auditor.cli import main, measured
 from auditor.config import Settings
 from auditor.cost.facts import Facts
 from auditor.cost.prices import Prices
@@ -17,6 +20,7 @@ from auditor.finding import Cost, CostBasis
 from auditor.listing import Listing
 from auditor.registry import load_rules
 from auditor.snapshot import Snapshot
+from auditor.source.archive import write_archive
 from auditor.source.text import read_text
 from auditor.usage import Activity, Held, Holder, Idling, Usage
 from tests.test_rule_pages import LISTING, examples, judge
@@ -169,6 +173,37 @@ spec:
     assert costs("gpu-sleep-command", node(), job, *(one.replace("namespace: ml", f"namespace: ml, {owner}") for one in pods)) == [
         now(2, 2 * H100)
     ]
+
+
+@pytest.mark.parametrize(
+    ("usage", "prices", "rule", "expected"),
+    [
+        (None, "", "gpu-held-without-work", {"hours": 8.0, "usd": 55.04, "basis": "now", "window_hours": 1.0}),
+        (
+            None,
+            "rules: [{match: {instance-type: p5.48xlarge}, device-hour: 2}]",
+            "gpu-held-without-work",
+            {"hours": 8.0, "usd": 16.0, "basis": "now", "window_hours": 1.0},
+        ),
+        (True, "", "gpu-idle", {"hours": 192.0, "usd": 1320.96, "basis": "measured", "window_hours": 24.0}),
+    ],
+)
+def test_a_recorded_cluster_has_them_in_its_report(
+    usage: bool | None, prices: str, rule: str, expected: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether something was measured or not, and whether costs are asked for or not."""
+    documents = [
+        item for item in read_text("---".join((node(), pod("it", state=RUNS if usage else STUCK))), "") if isinstance(item, Document)
+    ]
+    live = ([Document.of_cluster(one.ref, dict(one.raw)) for one in documents], LISTING)
+    write_archive(live, tmp_path / "cluster.tar.gz", used(("gpu-0", 192, 0), hours=24, unused=8, observed=8) if usage else None)
+    arguments = ["cluster", "--snapshot", str(tmp_path / "cluster.tar.gz"), "--rule", rule, "-f", "json", "--exit-zero"]
+    if prices:
+        (tmp_path / "prices.yaml").write_text(prices, encoding="utf-8")
+        arguments += ["--prices", str(tmp_path / "prices.yaml")]
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert [finding["cost"] for finding in json.loads(capsys.readouterr().out)["findings"]] == [expected]
 
 
 # -- measured -----------------------------------------------------------------------------------------------------------------------------

@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 
 import click
 
 from auditor import __version__
+from auditor.cli import streams
 from auditor.errors import AuditError
 
 __all__ = ["main"]
@@ -72,6 +74,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The ``mlaudit`` command. Exits with one of the codes above; an error is one line on standard error, never a traceback."""
+    streams.open_closed()
     try:
         code = cli.main(args=arguments, prog_name="mlaudit", standalone_mode=False)
     except AuditError as error:
@@ -87,6 +90,20 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("mlaudit: interrupted", err=True)
         code = 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does: nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.unheard()
         code = 0
+    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which says that there are findings
+        click.echo(f"mlaudit: {_mistake(error)}", err=True)
+        if isinstance(error, OSError):
+            streams.unheard()
+        code = AuditError.exit_code
     sys.exit(code)
+
+
+def _mistake(error: Exception) -> str:
+    """What nobody has foreseen, in a line, with what is needed to find it."""
+    if isinstance(error, OSError) and error.filename is None:
+        return f"cannot write to standard output: {error.strerror}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return f"a mistake in mlaudit itself, please report it: {text} ({os.path.basename(frame.filename)}:{frame.lineno})"  # noqa: PTH119 - see above

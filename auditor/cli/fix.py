@@ -11,6 +11,7 @@ import click
 from auditor.cli import options
 from auditor.cli.outputs import write
 from auditor.cli.own import known_rules
+from auditor.cli.streams import to_standard_output
 from auditor.errors import AuditError, UsageError
 from auditor.fix import Fixes, fix
 from auditor.fix.files import store
@@ -55,8 +56,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
             raise UsageError("there is no Kubernetes object in what was given", "give a path with manifests")
         fixes = fix(reading, settings, known_rules(settings.own_rules), stdin=content)
     if content is not None and given["write"]:
-        sys.stdout.buffer.write(fixes.files[STDIN].after if STDIN in fixes.files else content)
-        sys.stdout.flush()
+        _put(fixes.files[STDIN].after if STDIN in fixes.files else content)
     elif given["write"]:
         _write(fixes)
     else:
@@ -94,7 +94,17 @@ def _print(diff: str) -> None:
     if sys.stdout.isatty():
         write(_LINES.sub(lambda match: printable(match[0]), diff), None)
     else:
-        sys.stdout.buffer.write(diff.encode("utf-8", "surrogatepass"))
+        _put(diff.encode("utf-8", "surrogatepass"))
+
+
+def _put(content: bytes) -> None:
+    """Write to standard output byte for byte.
+
+    Raises:
+        AuditError: it cannot be written to.
+    """
+    with to_standard_output():
+        sys.stdout.buffer.write(content)
         sys.stdout.flush()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from auditor.cli.streams import to_standard_output
 from auditor.errors import AuditError, UsageError
 from auditor.registry import format_names, suggestion
 
@@ -118,13 +119,14 @@ def write(text: str, file: Path | None) -> None:
     """Write a text to a file, or to standard output.
 
     Raises:
-        AuditError: the file cannot be written.
+        AuditError: it cannot be written.
     """
     if file is None:
         if isinstance(sys.stdout, io.TextIOWrapper):  # a file name need not be UTF-8, and a terminal need not know an arrow
             sys.stdout.reconfigure(errors="backslashreplace")
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        with to_standard_output():
+            sys.stdout.write(text)
+            sys.stdout.flush()
         return
     try:
         with file.open("a" if _shared(file) else "w", encoding="utf-8", errors="backslashreplace") as stream:

@@ -47,6 +47,8 @@ def command(file: str, **given: Any) -> int:
 def _read(file: str) -> bytes:
     """What is in it; of what is too large, only so much that this can be told."""
     if file == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed", "pipe a report into the command")
         return sys.stdin.buffer.read(LARGEST + 1)
     try:
         with Path(file).open("rb") as opened:

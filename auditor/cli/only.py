@@ -24,8 +24,8 @@ from auditor.incremental.store import Store, name_of
 from auditor.report import Report
 from auditor.snapshot import Snapshot
 from auditor.source import Reading
-from auditor.source.files import STDIN
-from auditor.source.git import Repository, repository
+from auditor.source.files import STDIN, is_read
+from auditor.source.git import EMPTY_TREES, Repository, repository
 from auditor.source.revision import LINK, MISSING, POINTER, SUBMODULE, read_change
 
 __all__ = ["Against", "against", "only_new", "scan_new", "write"]
@@ -61,8 +61,14 @@ class Against:
     partial: bool = False
     cached: bool = False
 
+    @property
+    def had_something(self) -> bool:
+        """Whether there was something to judge at the revision: to remove the last of it is no mistake."""
+        return self.repository is not None and bool(self.repository.tree(self.commit, self.paths, is_read).files)
+
     def __str__(self) -> str:
-        named = [f"{self.ref} (merge base {self.commit[:12]})"] if self.repository else []
+        since = "no commit yet" if self.commit in EMPTY_TREES else f"merge base {self.commit[:12]}"
+        named = [f"{self.ref} ({since})"] if self.repository else []
         return " and ".join([*named, *([f"baseline {self.file}"] if self.file else [])])
 
 
@@ -78,10 +84,10 @@ def against(given: dict[str, Any], paths: tuple[str, ...] = (), *, partial: bool
         UsageError: there is no such baseline or revision, or the paths lie in no git repository.
     """
     file, ref = given["baseline"], given.get("diff")
-    if not file and not ref:
+    if file is None and ref is None:
         return None
-    known = baseline.read(file, live=not paths) if file else None
-    if not ref:
+    known = baseline.read(file, live=not paths) if file is not None else None
+    if ref is None:
         return Against(paths, file, known, partial=partial)
     if "-" in paths:
         raise UsageError("--diff compares files in git, and standard input is none", "give the files or their directory")

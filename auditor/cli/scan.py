@@ -53,13 +53,13 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     settings = options.settings(given, (*paths, *given["kustomize"]))
     wanted = rendering(given, settings)
     potential = _potential(paths, settings, given)
-    if given["diff"] and wanted is not None:
+    if given["diff"] is not None and wanted is not None:
         raise UsageError("--diff compares files as git holds them, and what is rendered is in none", "leave out --render and --kustomize")
     compared = _compared((*paths, *given["kustomize"]), given)
     with options.progress("reading", quiet=given["quiet"]) as progress:
         report = scan(paths, settings, progress, potential, wanted, compared)
     judging.write(report, given)
-    if not report.summary.objects and not report.unread and wanted is None:
+    if not report.summary.objects and not report.unread and wanted is None and not (compared and compared.had_something):
         raise UsageError(_nothing(report), "give a path with manifests; --render renders charts and kustomizations")
     return judging.exit_code(report, given)
 
@@ -78,7 +78,7 @@ def _potential(paths: tuple[str, ...], settings: Settings, given: dict[str, Any]
 
 def _compared(paths: tuple[str, ...], given: dict[str, Any]) -> Against | None:
     """What to compare with, if that is asked for."""
-    if not given["baseline"] and not given["diff"]:
+    if given["baseline"] is None and given["diff"] is None:
         return None
     from auditor.cli.only import against
 

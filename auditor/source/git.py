@@ -25,11 +25,14 @@ from dataclasses import dataclass, field
 
 from auditor.errors import SourceError, UsageError
 
-__all__ = ["MAX_FILES", "MAX_TOTAL", "Blob", "Repository", "Tree", "repository"]
+__all__ = ["EMPTY_TREES", "MAX_FILES", "MAX_TOTAL", "Blob", "Repository", "Tree", "repository"]
 
 # What is read of one revision at most. A large monorepo has a million files, of which a few thousand are manifests.
 MAX_FILES = 200_000
 MAX_TOTAL = 1024 * 1024 * 1024
+
+# What a repository without a commit holds, by either algorithm; every git knows it.
+EMPTY_TREES = frozenset({"4b825dc642cb6eb9a060e54bf8d69288fbee4904", "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"})
 
 _SECONDS = 60  # for a command that answers with a line
 _SECONDS_OF_ALL = 900  # for one that lists or reads files, while what it reads is worked on
@@ -48,6 +51,8 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|^[-/.]|/$|\.lock$|^$
 _SUFFIX = re.compile(r"(\^\d{0,3}|~\d{0,5}|@\{\d{1,5}\}|@\{u(pstream)?\})*$")
 _CHECK = "check it with `git fsck`; a partial clone needs the files of that revision"
 _OBJECT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_ELSEWHERE = re.compile(r"[0-9a-f]{7,64}|[A-Z_]*HEAD|@|refs/.*")  # names that are no branch's, and say nothing to somebody else's git
+_OWNED = re.compile(r"dubious ownership in repository at '(.*)'")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _LINK, _SUBMODULE = "120000", "160000"
 
@@ -113,12 +118,19 @@ class Repository:
     def merge_base(self, ref: str) -> str:
         """The last commit that a revision and ``HEAD`` have in common: what a pull request is compared with.
 
+        Before the first commit, ``HEAD`` stands for an empty tree (one of `EMPTY_TREES`): a hook has to let the first one be made.
+
         Raises:
             UsageError: the revision is not known, or the two have nothing in common.
         """
-        other, head = self.commit(ref), self._line("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        check_ref(ref)
+        head = self._line("rev-parse", "--verify", "--quiet", "HEAD")
         if head is None:
-            raise UsageError("this git repository has no commit yet", "commit something first")
+            empty = self._line("hash-object", "-t", "tree", "--stdin") if ref in ("HEAD", "@") else None
+            if empty not in EMPTY_TREES:
+                raise UsageError("this git repository has no commit yet", "commit something first, or compare with HEAD: all of it is new")
+            return empty
+        other = self.commit(ref)
         found = self._line("merge-base", other, head)
         if found is None or not _OBJECT.fullmatch(found):
             if self.shallow:
@@ -222,9 +234,17 @@ class Repository:
 
     def _remedy(self, ref: str) -> str:
         """What to do about a revision that is not known: pull requests are often checked out without the branch they are for."""
-        if "/" not in ref and self._line("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{ref}^{{commit}}"):
+        if self._line("rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{ref}^{{commit}}"):
             return f"did you mean origin/{ref}?"
-        return f"run `git fetch --unshallow`, or `git fetch origin {ref}`" if self.shallow else "fetch it first, or check its name"
+        branch = ref.removeprefix("origin/")
+        if _SUFFIX.sub("", branch) != branch or _ELSEWHERE.fullmatch(branch):
+            branch = ""
+        if self.shallow:  # which knows one branch only, and fetches no other unless it is told where to
+            fetch = f"git fetch --unshallow origin {branch}:refs/remotes/origin/{branch}" if branch else "git fetch --unshallow"
+            return f"run `{fetch}`, or check out with `fetch-depth: 0`"
+        if branch != ref and branch:
+            return f"run `git fetch origin {branch}:refs/remotes/{ref}`, or check its name"
+        return "fetch it first, or check its name"
 
     def _running(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> _Running:
         return _Running([self.program, *_SAFE, *arguments], self.root, stdin)
@@ -245,9 +265,9 @@ def repository(paths: Iterable[str]) -> Repository:
         folder = real if os.path.isdir(real) else os.path.dirname(real)
         said, root = _answer(program, folder, ("rev-parse", "--show-toplevel"))
         if root is None:
-            if "dubious ownership" in said:
+            if owned := _OWNED.search(said):
                 raise UsageError(
-                    f"{path!r} is in a git repository of somebody else", f"trust it: `git config --global --add safe.directory {folder}`"
+                    f"{path!r} is in a git repository of somebody else", f"trust it: `git config --global --add safe.directory {owned[1]}`"
                 )
             raise UsageError(f"{path!r} lies in no git repository", "give a path inside of one")
         roots.setdefault(os.path.realpath(root), path)

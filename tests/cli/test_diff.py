@@ -148,6 +148,8 @@ def test_what_cannot_be_compared_is_said_in_a_line(
     )
     assert said(capsys, "--diff", "nope", ".") == "git knows no revision 'nope' here; fetch it first, or check its name"
     assert "is no name of a revision" in said(capsys, "--diff", "--output=x", ".")
+    assert "is no name of a revision" in said(capsys, "--diff", "", "."), "of a variable that is not set"
+    assert "the baseline . cannot be read" in said(capsys, "--baseline", "", ".")
     repository.git("checkout", "-q", "--orphan", "alone")
     repository.commit("of another history")
     assert said(capsys, "--diff", "main", ".") == "'main' and HEAD have no commit in common; compare with a revision of the same history"
@@ -157,6 +159,26 @@ def test_what_cannot_be_compared_is_said_in_a_line(
     assert "lies in no git repository" in said(capsys, "--diff", "main", str(outside))
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert said(capsys, "--diff", "main", ".").startswith("git is not installed")
+
+
+def test_the_first_commit_is_all_new(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    subprocess.run(["git", "init", "-q"], check=True)
+    (folder / "a.yaml").write_text(pod("a"))
+    report = scanned(capsys, "--diff", "HEAD", ".")
+    assert new(report) == [("image-tag-floating", "a.yaml", 7), ("memory-limit-missing", "a.yaml", 8)]
+    assert report["comparison"]["against"] == "HEAD (no commit yet)"
+
+
+def test_to_remove_the_last_manifest_is_no_mistake(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(repository.folder / "k8s")
+    assert run("scan", "--diff", "main", ".") == 0
+    assert "2 fixed" in capsys.readouterr().out
+    repository.commit("removed")
+    assert "there is nothing to scan" in said(capsys, "--diff", "HEAD", ".")
 
 
 def test_a_shallow_clone_says_what_to_do(

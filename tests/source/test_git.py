@@ -217,9 +217,32 @@ def test_shallow_clones_say_what_to_do(root: Path, tmp_path: Path, monkeypatch: 
     assert repository.shallow
     with pytest.raises(UsageError, match=r"this clone is shallow.*git fetch --unshallow"):
         repository.merge_base("origin/old")
-    with pytest.raises(UsageError, match="git knows no revision 'gone' here; run `git fetch --unshallow`, or `git fetch origin gone`"):
-        repository.merge_base("gone")
+    for unknown in ("gone", "origin/gone"):
+        remedy = "run `git fetch --unshallow origin gone:refs/remotes/origin/gone`, or check out with `fetch-depth: 0`"
+        with pytest.raises(UsageError, match=f"git knows no revision '{unknown}' here; {remedy}"):
+            repository.merge_base(unknown)
+    for unknown in ("HEAD~5", "1234567", "FETCH_HEAD"):
+        with pytest.raises(UsageError, match=f"git knows no revision '{unknown}' here; run `git fetch --unshallow`, or check out"):
+            repository.merge_base(unknown)
     assert objects(repository, repository.merge_base("HEAD"), ".") == ["two", "b", "c"]
+
+
+def test_a_clone_of_one_branch_is_told_how_to_get_another(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = command(root)
+    run("branch", "team/old")
+    run("commit", "-q", "--allow-empty", "-m", "second")
+    run("commit", "-q", "--allow-empty", "-m", "third")
+    command(tmp_path)("clone", "-q", "--depth=1", f"file://{root}", "shallow")
+    monkeypatch.chdir(tmp_path / "shallow")
+    repository = git.repository(["."])
+    with pytest.raises(UsageError, match="run `git fetch ") as said:
+        repository.merge_base("origin/team/old")
+    command(tmp_path / "shallow")(*said.value.remedy.split("`")[1].split()[1:])
+    assert repository.merge_base("origin/team/old") == run("rev-parse", "team/old")
+    with pytest.raises(UsageError, match="did you mean origin/team/old"):
+        repository.merge_base("team/old")
+    with pytest.raises(UsageError, match="run `git fetch origin other:refs/remotes/origin/other`, or check its name"):
+        repository.merge_base("origin/other")
 
 
 def test_partial_clones_fetch_nothing(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,11 +269,16 @@ def test_histories_without_anything_in_common(root: Path) -> None:
         git.repository(["."]).merge_base("main")
 
 
-def test_repositories_without_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command(tmp_path)("init", "-q")
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_before_the_first_commit_there_was_nothing(algorithm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command(tmp_path)("init", "-q", f"--object-format={algorithm}")
+    (tmp_path / "a.yaml").write_text(SETTINGS.format("a"))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="git knows no revision"):
-        git.repository(["."]).merge_base("HEAD")
+    repository = git.repository(["."])
+    for head in ("HEAD", "@"):
+        assert objects(repository, repository.merge_base(head), ".") == []
+    with pytest.raises(UsageError, match="this git repository has no commit yet"):
+        repository.merge_base("main")
 
 
 def test_paths_outside_of_a_repository(root: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -195,9 +196,21 @@ def test_what_is_kept_is_used_and_no_more(repository: Repository, tmp_path: Path
     assert (second, len(known) - cold < cold / 2) == (first, True)
     (file,) = (tmp_path / "cache" / "mlaudit").iterdir()
     assert file.stat().st_mode & 0o077 == 0
-    for content in (b"", b"[]", b"{}", b"\xff", file.read_bytes().replace(b'"files":{', b'"files":{"x":[1,99999,[]],'), b"[" * 100_000):
+    kept = file.read_bytes()
+    other = [
+        kept.replace(b'"files":{', b'"files":{"x":[1,99999,[]],'),
+        kept.replace(b'"requests-missing"', b"[[]]"),
+        kept[:-100],
+        kept[33:],
+    ]
+    for content in (b"", b"[]", b"{}", b"\xff", b"[" * 100_000, *other):
+        assert content != kept
         file.write_bytes(content)
         assert scan_new(STRICT, compared, Reading)[0] == first, content[:20]
+        assert file.read_bytes() == kept, "it is written anew"
+    file.unlink()
+    os.mkfifo(file)
+    assert scan_new(STRICT, compared, Reading)[0] == first
 
 
 def test_a_cache_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:

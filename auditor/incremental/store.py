@@ -1,12 +1,12 @@
 """What is noted of a tree, kept between runs in the user's cache directory.
 
-It is plain JSON: reading it executes nothing. It decides what is reported, so nobody else may have written it: the folder has to belong
-to the user, to be closed to others, and to lie outside of the repository that is judged, whose authors could put anything there. What
-cannot be used for any reason is as if it were not there; what is kept for another version, other rules or other settings has another
-name.
+It is plain JSON below a line with its digest: reading it executes nothing, and what a disk or an editor has changed is not believed. It
+decides what is reported, so nobody else may have written it: the folder has to belong to the user, to be closed to others, and to lie
+outside of the repository that is judged, whose authors could put anything there. What cannot be used for any reason is as if it were not
+there; what is kept for another version, other rules or other settings has another name.
 """
 
-# ruff: noqa: PTH103, PTH105, PTH108, PTH109, PTH111, PTH116, PTH117, PTH118, PTH120, PTH123
+# ruff: noqa: PTH103, PTH105, PTH108, PTH109, PTH111, PTH113, PTH116, PTH117, PTH118, PTH120, PTH123
 # paths are text here, as they are in auditor.source
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from auditor.rule import Rule
 
 __all__ = ["Store", "name_of"]
 
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 32  # trees and settings
 _MAX_BYTES = 512 * 1024 * 1024
 _MATTER_NOT = frozenset({"fail_on", "jobs", "own_rules", "today"})  # settings; what expires with the day is noted by itself
@@ -91,9 +91,12 @@ class Store:
         if not self.usable:
             return State()
         try:
-            with open(os.path.join(self.folder, f"{name}.json"), "rb") as file:
-                content = file.read(_MAX_BYTES)
-            return _state(json.loads(content))
+            path = os.path.join(self.folder, f"{name}.json")
+            if not os.path.isfile(path):  # nor what never ends
+                return State()
+            with open(path, "rb") as file:
+                digest, _, content = file.read(_MAX_BYTES).partition(b"\n")
+            return _state(json.loads(content)) if digest == _digest(content) else State()
         except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
             return State()
 
@@ -102,9 +105,10 @@ class Store:
         if not self.usable:
             return
         with contextlib.suppress(OSError):
-            with tempfile.NamedTemporaryFile("w", dir=self.folder, suffix=".new", delete=False, encoding="utf-8") as file:
+            content = json.dumps(_written(state), separators=(",", ":")).encode()
+            with tempfile.NamedTemporaryFile("wb", dir=self.folder, suffix=".new", delete=False) as file:
                 try:
-                    json.dump(_written(state), file, separators=(",", ":"))
+                    file.write(_digest(content) + b"\n" + content)
                 except BaseException:
                     os.unlink(file.name)
                     raise
@@ -112,6 +116,10 @@ class Store:
             kept = sorted(Path(self.folder).glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
             for path in kept[_KEPT:]:
                 path.unlink()
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).hexdigest().encode()
 
 
 def _of_user() -> str:

@@ -60,7 +60,7 @@ class Client:
         fresh = not hasattr(self._local, "connection")
         try:
             return self._send(method, target, data, sent)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLEOFError):
             if fresh:
                 raise
         return self._send(method, target, data, sent)  # the server closed the old connection, for example by restarting

@@ -99,13 +99,17 @@ Texts = dict[str, str]  # by file
 
 
 def found(texts: Texts) -> Counter[str]:
+    return Counter(finding.fingerprint for finding in judged(texts))
+
+
+def judged(texts: Texts) -> list[Finding]:
     items = [item for name in sorted(texts) for item in read_text(texts[name], name)]
     snapshot = Snapshot([item for item in items if isinstance(item, Document)])
     known = load_rules()
     unread = [item for item in items if isinstance(item, Unread)]
     outcome = evaluate(snapshot, select(known.values(), STRICT), STRICT, unread=unread, known=known)
     assert outcome.failures == []
-    return Counter(finding.fingerprint for finding in outcome.findings)
+    return outcome.findings
 
 
 def with_comments(texts: Texts, dice: random.Random) -> Texts:
@@ -202,6 +206,21 @@ def test_a_limit_that_is_taken_away_is_the_one_new_finding() -> None:
     first, second = found(before), found(after)
     assert sum((second - first).values()) == 1
     assert first - second == Counter()
+
+
+def test_an_amount_that_is_missing_is_the_same_however_much_else_is_there() -> None:
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: ml}\nspec:\n  containers:\n  - name: x\n    image: vllm/vllm-openai:v1\n"
+    )
+    quota = (
+        "---\napiVersion: v1\nkind: ResourceQuota\nmetadata: {name: q, namespace: ml}\nspec: {hard: {limits.memory: 1Ti}}\n---\n"
+        "apiVersion: v1\nkind: LimitRange\nmetadata: {name: l, namespace: ml}\nspec: {limits: [{type: Container, max: {cpu: 9}}]}\n"
+    )
+    written = ["", "    resources: {}\n", "    resources: {limits: {nvidia.com/gpu: 1}}\n", "    resources: {requests: {cpu: 1}}\n"]
+    many = [{finding.rule: finding.fingerprint for finding in judged({"a.yaml": pod + resources + quota})} for resources in written]
+    for rule in ("memory-limit-missing", "requests-missing", "quota-rejects-workload"):
+        assert len({found[rule] for found in many if rule in found}) == 1, rule
+        assert sum(rule in found for found in many) >= 2, rule
 
 
 def test_broken_input_is_recognised_in_another_file_and_line() -> None:

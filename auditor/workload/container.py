@@ -99,6 +99,10 @@ class Container(Requests):
             return self.path
         return self.at(key, section) if mapping(mapping(written).get(section)) else self.at(key)
 
+    def amounts(self, section: str) -> Path:
+        """Where ``requests`` or ``limits`` are or would be: what a missing amount is a fault of, whatever of it is there."""
+        return self.at(self.resources_key, section)
+
     # -- what it runs -------------------------------------------------------------------------------------------------------------------
 
     @lazy

@@ -225,6 +225,7 @@ def _lacking(container: Container, lacks: list[tuple[str, str]], required: Mappi
     return container.fault(
         f"{who} sets no {' and no '.join(names)}, which {required[lacks[0]].document.ref} demands; {_refused(workload)}",
         at=container.place_of(lacks[0][0]),
+        about=container.amounts(lacks[0][0]),
         remediation=f"set {' and '.join(f'resources.{name}' for name in names)}, or give the namespace a LimitRange with defaults",
         confidence=Confidence.MEDIUM if workload.framework else None,
     )

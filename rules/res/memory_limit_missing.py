@@ -139,6 +139,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
     yield container.fault(
         f"{who} has no memory limit: a leak takes down the other pods of its node",
         at=container.place_of("limits"),
+        about=container.amounts("limits"),
         remediation=f"set {amount} under resources.limits",
         confidence=Confidence.MEDIUM if workload.kind is None else None,
     )

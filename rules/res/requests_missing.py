@@ -167,6 +167,7 @@ def check(container: Container, snapshot: Snapshot) -> Iterator[Fault]:
         yield container.fault(
             f"{who} requests no {' and no '.join(missing)}; {_consequence(missing, gpu=gpu)}",
             at=container.place_of("requests"),
+            about=container.amounts("requests"),
             remediation=f"set {' and '.join(f'resources.requests.{key}' for key in missing)} to what one replica needs at its peak",
             confidence=Confidence.MEDIUM if workload.kind is None else None,
         )

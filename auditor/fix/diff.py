@@ -27,7 +27,8 @@ def unified(file: str, before: str, after: str, origins: Sequence[int]) -> str:
     old, new = _lines(before), _lines(after)
     matcher: SequenceMatcher[str] = SequenceMatcher(None, [], [], autojunk=False)
     matcher.opcodes = _joined(_pieces(old, new, origins))  # type: ignore[attr-defined]
-    lines = [f"--- {file}\n+++ {file}\n"]
+    tab = "\t" if " " in file else ""  # as git writes it: to patch, a name ends at the first blank unless a tab ends it
+    lines = [f"--- {file}{tab}\n+++ {file}{tab}\n"]
     for group in matcher.get_grouped_opcodes(_AROUND):
         first, last = group[0], group[-1]
         lines.append(f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@\n")

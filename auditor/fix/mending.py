@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,8 +55,9 @@ class Mended:
     origins: tuple[int, ...]
 
     def diff(self, file: str) -> str:
-        """What changed, as a unified diff."""
-        return unified(file, Sheet(self.before, file).text, Sheet(self.after, file).text, self.origins)
+        """What changed, as a unified diff. A byte order mark is a part of the first line."""
+        mark = "\ufeff" if self.before.startswith(codecs.BOM_UTF8) else ""
+        return unified(file, mark + Sheet(self.before, file).text, mark + Sheet(self.after, file).text, self.origins)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.fix.diff import unified
+from auditor.fix.mending import Mended
 from auditor.fix.sheet import Edit, Sheet
 
 pytestmark = pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed")
@@ -48,3 +49,22 @@ def test_the_diff_makes_one_text_of_the_other(tmp_path_factory: pytest.TempPathF
     diff = unified("a.yaml", before.decode(), after.decode(), origins)
     subprocess.run(["patch", "-p0", "-s"], cwd=folder, input=diff.encode(), check=True, capture_output=True)
     assert ((folder / "a.yaml").read_bytes() if (folder / "a.yaml").exists() else b"") == after
+
+
+@pytest.mark.parametrize("name", ["with a blank.yaml", "a -p0 é.yaml", "plain.yaml"])
+@pytest.mark.parametrize("command", [["patch", "-p0", "-s"], ["git", "apply", "-p0"]], ids=["patch", "git"])
+def test_names_with_blanks_are_found(name: str, command: list[str], tmp_path: Path) -> None:
+    before = "a\nb\n"
+    (tmp_path / name).write_text(before)
+    after, origins = Sheet(before.encode(), name).edited([Edit((0, 0), (0, 1), "x")])
+    subprocess.run(command, cwd=tmp_path, input=unified(name, before, after.decode(), origins).encode(), check=True, capture_output=True)
+    assert (tmp_path / name).read_text() == "x\nb\n"
+
+
+def test_a_byte_order_mark_stays_where_it_is(tmp_path: Path) -> None:
+    before = "\ufeffapiVersion: v1\n".encode()
+    after, origins = Sheet(before, "a.yaml").edited([Edit((0, 12), (0, 14), "v2")])
+    (tmp_path / "a.yaml").write_bytes(before)
+    diff = Mended(before, after, tuple(origins)).diff("a.yaml")
+    subprocess.run(["patch", "-p0", "-s"], cwd=tmp_path, input=diff.encode(), check=True, capture_output=True)
+    assert (tmp_path / "a.yaml").read_bytes() == after == "\ufeffapiVersion: v2\n".encode()

@@ -176,6 +176,23 @@ def test_a_chart_is_judged_at_the_lines_of_its_template(tree: Tree) -> None:
     assert code == 1
 
 
+@pytest.mark.parametrize("name", ["../other/a.yaml", "templates/link.txt"])
+def test_a_template_cannot_name_a_file_that_is_none_of_the_charts(tree: Tree, name: str) -> None:
+    spoof = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\n...\n# Source: llm/{name}\n{DEPLOYMENT}"
+    tree({"c/Chart.yaml": CHART, "c/templates/spoof.yaml": spoof, "other/a.yaml": "a: b\n"})
+    Path("c/templates/link.txt").symlink_to(Path("other/a.yaml").resolve())
+    report, _ = scan("c", "--render", *RULE)
+    assert [place[:2] for place in places(report)] == [("c/Chart.yaml", 1)]
+
+
+def test_charts_inside_of_a_chart_are_rendered_with_it(tree: Tree) -> None:
+    inner = {"c/charts/sub/Chart.yaml": CHART.replace("llm", "sub"), "c/charts/sub/templates/a.yaml": DEPLOYMENT}
+    tree({"c/Chart.yaml": CHART, "c/templates/none.yaml": "{{- if false }}\na: b\n{{- end }}\n", **inner})
+    report, _ = scan(".", "--render", *RULE)
+    assert [file for file, *_ in places(report)] == ["c/charts/sub/templates/a.yaml"]
+    assert report["not_judged"] == {"Helm chart (rendered)": 2, "judged as rendered": 2}
+
+
 def test_values_of_the_user_win(tree: Tree) -> None:
     files = {"c/Chart.yaml": CHART, "c/values.yaml": "gpus: 0\nlabels: {}\n", "c/templates/job.yaml": TEMPLATE, "prod.yaml": "gpus: 4\n"}
     tree(files)

@@ -175,6 +175,8 @@ def _joined(reading: Reading, done: list[_Rendered]) -> Reading:
         label = labels.get(os.path.realpath(item.file)) if isinstance(item, Kustomization) or item.reason == classify.CHART else None
         if label is None and isinstance(item, Kustomization) and os.path.realpath(item.file) in files:
             label = classify.KUSTOMIZED
+        if label is None and item.reason == classify.CHART and stands_for(item.file):
+            label = classify.TEMPLATED
         if label is None and item.reason == classify.TEMPLATE and stands_for(item.file):
             label = classify.RENDERED
         joined.not_judged.append(NotJudged(item.file, item.line, label) if label else item)

@@ -100,9 +100,13 @@ class _Placing:
         return found
 
     def place(self, name: str) -> tuple[str, int]:
-        """The file of a template, with 0; for one that is packed into an archive, the chart's own and the line of the dependency."""
+        """The file of a template, with 0; for one that is packed into an archive, the chart's own and the line of the dependency.
+
+        A template can write such a line itself, and name in it what is no part of the chart.
+        """
         path = os.path.normpath(os.path.join(self.folder, name))
-        if os.path.isfile(path):
+        inside = os.path.join(os.path.realpath(self.folder), "")
+        if os.path.realpath(path).startswith(inside) and os.path.isfile(path):
             return shown(path), 0
         packed = name.removeprefix("charts/").partition("/")[0]
         return shown(os.path.join(self.folder, CHART)), self.dependency(packed)

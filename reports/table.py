@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from auditor.report import Change, Comparison, Finding, Potential, Report, Severity, View, compared, counts, printable
+from auditor.report import Change, Comparison, Finding, Potential, Report, Severity, Unread, View, compared, counts, printable
 
 from . import _potential
+from ._places import unsaid
 from .terminal.costs import CostWriter
 from .terminal.writer import Writer
 
@@ -25,9 +26,10 @@ def render(report: Report, view: View) -> str:
     """Findings in groups, then what was not judged, then costs, then a summary."""
     writer = _Findings(view)
     lines = [*writer.findings(report)]
-    if not view.quiet:
-        lines += writer.unread(report)
+    lines += writer.unread(report, unsaid(report) if view.quiet else report.unread)
+    if not view.quiet or (report.cluster and report.cluster.incomplete):
         lines += writer.not_listed(report)
+    if not view.quiet:
         lines += writer.not_judged(report)
         lines += writer.compared(report.comparison) if report.comparison else ()
     if report.costs is not None:
@@ -92,10 +94,11 @@ class _Findings(Writer):
         if finding.remediation:
             yield from self.wrapped(finding.remediation, _INDENT, " " * (_INDENT - 2) + "→ ")
 
-    def unread(self, report: Report) -> Iterator[str]:
-        if report.unread:
-            yield self.paint(f"Could not be read: {len(report.unread)}", "1;31")
-            for entry in report.unread:
+    def unread(self, report: Report, unread: Sequence[Unread]) -> Iterator[str]:
+        """What makes a report incomplete."""
+        if unread:
+            yield self.paint(f"Could not be read: {len(unread)}", "1;31")
+            for entry in unread:
                 place = f"{printable(entry.file)}:{entry.line}" if entry.line else printable(entry.file)
                 remedy = f"; {entry.remedy}" if entry.remedy and not entry.syntax else ""
                 yield from self.wrapped(f"{place}  {entry.reason}{remedy}", 4, "  ")

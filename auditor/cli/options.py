@@ -146,7 +146,7 @@ output = stack(
     click.option(
         "--color", "colour", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, help="Colours in the table."
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Only the findings and one closing line."),
+    click.option("-q", "--quiet", is_flag=True, help="Only what needs attention, and one closing line."),
     click.option("-v", "--verbose", is_flag=True, help="Also name every input and rule that was not judged, and why."),
     planned,
 )

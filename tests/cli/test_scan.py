@@ -248,6 +248,15 @@ def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert len(verbose) >= len(normal) > len(quiet)
 
 
+def test_quiet_says_why_a_report_is_incomplete(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "broken.yaml").write_text("a: [")
+    (here / "nowhere.yaml").symlink_to("gone")
+    assert run("scan", "-q", ".") == 3
+    said = capsys.readouterr().out
+    assert "Could not be read: 1\n  nowhere.yaml  is a symbolic link that leads nowhere" in said
+    assert said.count("broken.yaml:") == 1, "a finding speaks of it"
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m auditor scan fixtures/demo -f json --exit-zero | head -c 10 >/dev/null; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 
@@ -98,13 +98,15 @@ def _hours(hours: Fraction) -> str:
 def closing(potential: Potential) -> Iterator[str]:
     """The total, and what is not in it, a sentence each."""
     code = potential.currency.code
-    yield f"Total: {ranged(potential.total)} {code} a month for {_number(len(potential.lines), 'accelerated workload')}"
+    whole = f"{ranged(potential.total)} {code} a month" if priced(potential.lines) or not potential.lines else "not known"
+    yield f"Total: {whole} for {_number(len(potential.lines), 'accelerated workload')}"
     without = potential.unpriced
     if without:
         yield f"No price: {len(without)} of them. A node selector, a NodePool in view or --prices would tell what their devices cost"
     if potential.endless:
-        hour = ranged(potential.money(potential.endless_hour))
-        yield f"Not in the total: {_number(len(potential.endless), 'job')} without a deadline, {hour} {code} an hour if all run at once"
+        hour = f"{ranged(potential.money(potential.endless_hour))} {code} an hour if all run at once"
+        known = hour if priced(potential.endless) else "at a price that is not known"
+        yield f"Not in the total: {_number(len(potential.endless), 'job')} without a deadline, {known}"
     if potential.uncounted:
         yield f"Not in the total: {len(potential.uncounted)} whose number of pods is not known"
     if potential.templates:
@@ -112,6 +114,11 @@ def closing(potential: Potential) -> Iterator[str]:
     days = sorted({part.price.date for line in potential.lines for part in line.parts if part.price and part.price.date})
     if days:
         yield f"Prices of {_days(days)}"
+
+
+def priced(lines: Iterable[PotentialLine]) -> bool:
+    """Whether the price of any of them is known: what has none is not 0."""
+    return any(line.hour is not None for line in lines)
 
 
 def _days(days: list[datetime.date]) -> str:

@@ -93,7 +93,7 @@ def potential(it: Potential) -> Drawn:
     _, *closing = _potential.closing(it)  # the first is the total, which has a place of its own
     return Drawn(
         code=it.currency.code,
-        total=_potential.ranged(it.total) if any(line.hour is not None for line in it.lines) or not it.lines else "–",
+        total=_potential.ranged(it.total) if _potential.priced(it.lines) or not it.lines else "–",
         number=len(it.lines),
         rows=tuple(_row(it, line, month, _bar(*span, largest)) for line, month, span in zip(it.lines, it.months, ends, strict=True)),
         closing=tuple(closing),

@@ -26,7 +26,7 @@ _Derived = TypeVar("_Derived")
 EVERYTHING, IMAGES = "*", "images"
 _WORKLOAD, _LOOSE_SHAPING = "workload", "shaping"
 
-# What the role of a workload is looked up in, and whether it asks for an accelerator; see Snapshot._leads_to and claims_accelerator.
+# What the role of a workload is looked up in, and whether it asks for an accelerator; see `auditor.snapshot.serving` and `accelerated`.
 _CLAIMS = ("ResourceClaim", "ResourceClaimTemplate")
 _SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 _SHAPING = frozenset({"Service", *_SCALERS, *_CLAIMS})

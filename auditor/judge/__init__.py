@@ -6,53 +6,23 @@ A rule that breaks is recorded and costs nothing but itself; that is the only br
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from auditor.config import Settings
 from auditor.document import Document, Location, Path, Unread, format_path, mapping
-from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, Suppressed, fingerprint, identity_of
+from auditor.finding import Confidence, Fault, Finding, RuleFailure, Severity, Skipped, fingerprint, identity_of
 from auditor.ignores import Ignore, entries, ignored
+from auditor.judge.found import Found
+from auditor.judge.plan import Plans
 from auditor.patch import Patch
 from auditor.processes import without_collector
 from auditor.provenance import set_by
 from auditor.rule import Profile, Rule, Scope
 from auditor.snapshot import Snapshot
 from auditor.suppress import apply, suppressions_of
-from auditor.workload import Role, Workload
+from auditor.workload import Workload
 
 __all__ = ["Found", "Judge"]
-
-
-@dataclass(slots=True)
-class Found:
-    """What judging some objects yielded.
-
-    Attributes:
-        concerned: entries of the configuration's `ignore` that met a finding, by number and by the name that they give its rule.
-        silent: rules that found something which the profile leaves out.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    suppressed: list[Suppressed] = field(default_factory=list)
-    failures: list[RuleFailure] = field(default_factory=list)
-    skips: Counter[tuple[str, str]] = field(default_factory=Counter)
-    accelerated: int = 0
-    accelerators: Counter[str] = field(default_factory=Counter)
-    concerned: set[tuple[int, str]] = field(default_factory=set)
-    silent: set[str] = field(default_factory=set)
-
-    def add(self, other: Found) -> None:
-        """Take in what another part yielded."""
-        self.findings += other.findings
-        self.suppressed += other.suppressed
-        self.failures += other.failures
-        self.skips += other.skips
-        self.accelerated += other.accelerated
-        self.accelerators += other.accelerators
-        self.concerned |= other.concerned
-        self.silent |= other.silent
 
 
 class Judge:
@@ -66,9 +36,8 @@ class Judge:
         self.rules = {scope: [rule for rule in rules if rule.scope is scope] for scope in Scope}
         self.active = {rule.name for rule in rules if not rule.takes_profile}  # one that knows the profile holds back what others ask for
         self.extra = {rule.name: self.arguments(rule, None if self.whole(rule) else settings.profile) for rule in rules}
-        self.roles_matter = any(rule.roles or (rule.exempt and not settings.profile.exact) for rule in rules)
+        self.plans = Plans(self.rules, exact=settings.profile.exact)
         self.words = sorted({word for rule in rules for word in rule.mentions})
-        self.plans: dict[tuple[str, Role, bool, frozenset[bytes]], dict[Scope, list[Rule]]] = {}
         self.objectors: dict[Profile, list[tuple[Rule, tuple[object, ...]]]] = {}
         self.workloads = {id(workload.document): workload for workload in snapshot.workloads}
         self.nodes = {id(node.document): node for node in snapshot.nodes} if self.rules[Scope.NODE] else {}
@@ -181,7 +150,7 @@ class Judge:
     def workload(self, workload: Workload, words: frozenset[bytes], faults: list[tuple[Rule, Fault]]) -> None:
         """Rules about a workload, its pods and its containers."""
         document = workload.document
-        plan = self.plan(workload, words)
+        plan = self.plans.of(workload, words)
         for rule in plan[Scope.WORKLOAD]:
             if not rule.accelerated or workload.accelerated:
                 self.ask(rule, workload, document, faults)
@@ -193,26 +162,6 @@ class Judge:
                 for rule in plan[Scope.CONTAINER]:
                     if not rule.accelerated or container.accelerators:
                         self.ask(rule, container, document, faults)
-
-    def plan(self, workload: Workload, words: frozenset[bytes]) -> dict[Scope, list[Rule]]:
-        """The rules that are asked about workloads of this kind and role with these words, by scope; found once for each combination."""
-        role, confident = Role.UNKNOWN, False
-        if self.roles_matter:
-            role, confident = workload.role, workload.role_confidence >= Confidence.MEDIUM
-        key = (workload.ref.kind, role, confident, words)
-        if key not in self.plans:
-            exact = self.settings.profile.exact
-
-            def applies(rule: Rule) -> bool:
-                if (rule.kinds and workload.ref.kind not in rule.kinds) or (not exact and role in rule.exempt):
-                    return False
-                if rule.mentions and not rule.mentions & words:
-                    return False
-                return not rule.roles or (confident and role in rule.roles)
-
-            scopes = (Scope.WORKLOAD, Scope.POD_TEMPLATE, Scope.CONTAINER)
-            self.plans[key] = {scope: [rule for rule in self.rules[scope] if applies(rule)] for scope in scopes}
-        return self.plans[key]
 
     # -- settling -----------------------------------------------------------------------------------------------------------------------
 

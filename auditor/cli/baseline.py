@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from auditor.baseline import FILE
-from auditor.cli import only, options
+from auditor.cli import asked, only, options
 from auditor.cli.scan import scan
 from auditor.errors import UsageError
 
@@ -34,7 +34,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
       mlaudit baseline ./k8s
       mlaudit scan --baseline mlaudit-baseline.json ./k8s
     """
-    settings = options.settings(given)
+    settings = asked.settings(given)
     with options.progress("reading", quiet=given["quiet"]) as progress:
         report = scan(paths, settings, progress)
     if not report.summary.objects and not report.unread:

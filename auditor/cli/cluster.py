@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from auditor.cli import judging, live, measured, money, only, options
+from auditor.cli import asked, judging, live, measured, money, only, options
 from auditor.cli.access import print_access
 from auditor.cli.nodes import print_nodes
 from auditor.config import Settings
@@ -54,7 +54,7 @@ def command(context: click.Context, /, **given: Any) -> int:
       mlaudit cluster --cost --prometheus http://localhost:9090
     """
     selector = _selector(given["selector"])
-    settings = options.settings(given)
+    settings = asked.settings(given)
     compared = only.against(given, partial=bool(given["namespace"] or selector))
     if given["check_access"]:
         return print_access(given)
@@ -67,8 +67,8 @@ def command(context: click.Context, /, **given: Any) -> int:
             return print_nodes(found, given, settings.device_table)
         snapshot = seen(found, settings, given["namespace"], selector)
         costs = _measured(snapshot, given, recorded, settings.owner_labels)
-        asked = settings if compared is None else settings.everything
-        report = judge_live(snapshot, found, asked, allow_partial=given["allow_partial"])
+        judged_with = settings if compared is None else settings.everything
+        report = judge_live(snapshot, found, judged_with, allow_partial=given["allow_partial"])
         report = dataclasses.replace(report, costs=costs, unread=() if costs else tuple(_unmeasured(snapshot)))
         stays()
     if given["write_baseline"]:
@@ -87,11 +87,11 @@ def _selector(text: str) -> Selector | None:
 
 def _measured(snapshot: Snapshot, given: dict[str, Any], recorded: Usage | None, owners: tuple[str, ...]) -> Costs | None:
     """What devices cost, where that is asked; rules see what was measured, and what devices cost, in any case."""
-    asked = given["with_costs"] or given["prometheus"] or recorded
-    if not asked and not any(node.accelerated for node in snapshot.nodes):
+    wanted = given["with_costs"] or given["prometheus"] or recorded
+    if not wanted and not any(node.accelerated for node in snapshot.nodes):
         return None
     known = measured.facts(snapshot, given, owners)
-    usage = measured.usage(known, given, recorded) if asked else None
+    usage = measured.usage(known, given, recorded) if wanted else None
     measured.tell(snapshot, known, usage)
     return measured.costs(known, usage, given) if given["with_costs"] else None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from auditor.cli import measured, options
+from auditor.cli import asked, measured, options
 from auditor.cli.outputs import write
 from auditor.cli.own import known_rules
 from auditor.registry import load_rules
@@ -42,7 +42,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     if given["schema"]:
         click.echo(json.dumps(schema(load_rules()), indent=2, ensure_ascii=False))
         return 0
-    found = options.effective(given, paths)
+    found = asked.effective(given, paths)
     shown, file = rows(found, known_rules(found.settings.own_rules)), found.file.file if found.file else ""
     texts = {"text": lambda: as_text(shown, file), "json": lambda: as_json(shown, file), "yaml": lambda: as_yaml(shown)}
     write("\n".join(map(printable, texts[given["shape"]]().split("\n"))) + "\n", None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from auditor.cli import options
+from auditor.cli import asked, options
 from auditor.cli.outputs import write
 from auditor.cli.own import known_rules
 from auditor.cli.streams import to_standard_output
@@ -44,7 +44,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
       mlaudit fix --write ./k8s
       mlaudit fix --write - < job.yaml       print the mended text
     """
-    settings = options.settings(given, paths)
+    settings = asked.settings(given, paths)
     content = _stdin(paths) if "-" in paths else None
     with without_collector():
         if content is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli import judging, money, options
+from auditor.cli import asked, judging, money, options
 from auditor.cli.rendering import render_options, rendering
 from auditor.config import Settings
 from auditor.errors import UsageError
@@ -50,7 +50,7 @@ def command(paths: tuple[str, ...], **given: Any) -> int:
     """
     if not paths and not given["kustomize"]:
         raise UsageError("there is nothing to scan", "give a PATH, a file or directory, as in `mlaudit scan ./k8s`")
-    settings = options.settings(given, (*paths, *given["kustomize"]))
+    settings = asked.settings(given, (*paths, *given["kustomize"]))
     wanted = rendering(given, settings)
     potential = _potential(paths, settings, given)
     if given["diff"] is not None and wanted is not None:

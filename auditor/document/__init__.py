@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import marshal
 import posixpath
-import re
-import sys
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
+
+from auditor.document.identity import ObjectRef, Owner, identity
+from auditor.document.paths import Path, along, format_path, parse_path
+from auditor.document.text import Comment, DuplicateKey, Location, NotJudged, Unread
+from auditor.document.values import Unknown, is_placeholder, mapping, sequence, strings
 
 __all__ = [
     "Comment",
@@ -32,154 +34,6 @@ __all__ = [
     "sequence",
     "strings",
 ]
-
-Path = tuple[str | int, ...]
-
-_VARIABLE = re.compile(r"(?<![\w$])\$[A-Za-z_]\w*")
-_ANGLES = re.compile(r"<[A-Za-z][^<>\n]*>")
-_WHOLE = re.compile(r"TODO|FIXME|TBD|CHANGE[-_]?ME|REPLACE[-_]?ME|REPLACED?[-_].*|YOUR[-_].*|[A-Z][A-Z0-9]*_[A-Z0-9_]*|replaced-by-\w+")
-
-
-def is_placeholder(text: str) -> bool:
-    """Whether a text is to be filled in by somebody before Kubernetes sees it: ``${X}``, ``{{ x }}``, ``<x>``, ``REPLACE_ME``.
-
-    ``$(X)`` counts too; where Kubernetes itself expands it (command, args, env) the caller does not ask. Takes time in proportion to the
-    length of the text, whatever it holds.
-    """
-    if "$" in text and (_closed(text, "${", "}") or _closed(text, "$(", ")") or _VARIABLE.search(text)):
-        return True
-    if "{{" in text and _closed(text, "{{", "}}"):
-        return True
-    return ("<" in text and _ANGLES.search(text) is not None) or _WHOLE.fullmatch(text.strip()) is not None
-
-
-def _closed(text: str, opening: str, closing: str) -> bool:
-    begin = text.find(opening)
-    return begin >= 0 and text.find(closing, begin + 2) >= 0
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A value that is there, but cannot be known: a placeholder, a null, or something of the wrong type.
-
-    Rules never fire on it, and never call it missing.
-
-    Attributes:
-        text: the value as written.
-        why: ``placeholder``, ``null`` or ``wrong type``.
-    """
-
-    text: str
-    why: str
-
-    def __str__(self) -> str:
-        return self.text or self.why
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectRef:
-    """Who an object is. ``namespace`` is empty where the object does not say it: that is *not* ``default``."""
-
-    group: str
-    version: str
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        where = f"{self.namespace}/" if self.namespace else ""
-        return f"{self.kind} {where}{self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The controller that made a live object, as the object names it.
-
-    Attributes:
-        version, kind, name: who it is; each empty where the object does not say it in words. ``version`` is ``apps/v1``.
-        uid: what tells it from one of the same name that was there before.
-
-    Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
-    """
-
-    version: str
-    kind: str
-    name: str
-    uid: str
-
-    @property
-    def group(self) -> str:
-        """The group of `version`; empty for Kubernetes' core."""
-        return self.version.rpartition("/")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A place in a source: ``line`` and ``column`` count from 1; both are 0 where there is no text (a live object)."""
-
-    file: str
-    line: int
-    column: int
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Input that could not be read, with the one line that says why and what to do.
-
-    Attributes:
-        file: the path as the user gave it.
-        line: 1-based; 0 where the fault is the file's and not a line's.
-        column: 1-based; 0 likewise.
-        reason: one sentence.
-        syntax: whether it is a YAML or JSON syntax error (and so a finding of `yaml-syntax-error`).
-        remedy: what to do, where the reader can tell.
-        culprit: the 1-based line that most likely holds the fault when that is not the parser's line, else 0.
-    """
-
-    file: str
-    line: int
-    reason: str
-    column: int = 0
-    syntax: bool = False
-    remedy: str = ""
-    culprit: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class NotJudged:
-    """Input that was recognised as something other than a Kubernetes object, and counted."""
-
-    file: str
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateKey:
-    """A key that a mapping holds twice. ``path`` leads to the entry; lines and columns are 1-based."""
-
-    path: Path
-    first_line: int
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Comment:
-    """A comment addressed to mlaudit.
-
-    Attributes:
-        line: 1-based line of the comment.
-        target: the 1-based line it speaks of: its own, or for a comment that stands alone the next line with content.
-        whole_object: the comment stands above the first key, and so speaks of the whole object.
-        text: what follows ``mlaudit:``.
-    """
-
-    line: int
-    target: int
-    whole_object: bool
-    text: str
 
 
 @lru_cache(maxsize=4096)
@@ -252,7 +106,7 @@ class Document:
         what is asked of each of them is noted before it becomes bytes."""
         file = "/".join(filter(None, (ref.kind, ref.namespace, ref.name)))
         document = cls(ref, marshal.dumps(raw), file=file, live=True, provenance=provenance)
-        document._identity = _identity(raw)
+        document._identity = identity(raw)
         return document
 
     def __repr__(self) -> str:
@@ -304,7 +158,7 @@ class Document:
     @property
     def _known(self) -> tuple[str, Owner | None]:
         if self._identity is None:
-            self._identity = _identity(self.raw)
+            self._identity = identity(self.raw)
         return self._identity
 
     @property
@@ -376,21 +230,6 @@ def _restore(
     )  # fmt: skip
 
 
-def _identity(raw: Mapping[str, Any]) -> tuple[str, Owner | None]:
-    """The uid of an object, and the one among its owners that made it and keeps it as it is. A node that runs a static pod made nothing."""
-    metadata = mapping(raw.get("metadata"))
-    uid = _text(metadata.get("uid"))
-    for owner in map(mapping, sequence(metadata.get("ownerReferences"))):
-        if owner.get("controller") is True and owner.get("kind") != "Node":
-            version, kind, name, owners_uid = (_text(owner.get(field)) for field in ("apiVersion", "kind", "name", "uid"))
-            return uid, Owner(sys.intern(version), sys.intern(kind), name, owners_uid)
-    return uid, None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def count_entries(value: Any) -> int:
     """How many entries a value holds, at all depths: as many marks as its text left."""
     if isinstance(value, dict):
@@ -398,53 +237,3 @@ def count_entries(value: Any) -> int:
     if isinstance(value, list):
         return len(value) + sum(count_entries(child) for child in value if isinstance(child, dict | list))
     return 0
-
-
-def along(node: Any, path: Path) -> list[Any]:
-    """What stands at the start of a path and after each of its steps; None from where it leads out of the value."""
-    met = [node]
-    for step in path:
-        if isinstance(node, dict):
-            node = node.get(step)
-        else:
-            node = node[step] if isinstance(node, list) and isinstance(step, int) and 0 <= step < len(node) else None
-        met.append(node)
-    return met
-
-
-def format_path(path: Path) -> str:
-    """A path as people write it: ``spec.template.spec.containers[0].resources``. Keys with dots are quoted in brackets."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif "." in step or "/" in step or "[" in step:
-            text += f'["{step}"]'
-        else:
-            text += f".{step}" if text else step
-    return text
-
-
-@lru_cache(maxsize=4096)
-def parse_path(text: str) -> Path:
-    """The inverse of `format_path` for plain keys: ``a.b[0].c`` → ``("a", "b", 0, "c")``. ``[]`` stays a step of its own: ``"[]"``."""
-    steps: list[str | int] = []
-    for match in re.finditer(r'\["([^"]*)"\]|\[(\d+)\]|(\[\])|([^.\[\]]+)', text):
-        quoted, number, every, plain = match.groups()
-        steps.append(quoted if quoted is not None else int(number) if number else every or plain)
-    return tuple(steps)
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """``value`` if it is a mapping, else an empty one: a null or a wrong type holds nothing."""
-    return value if isinstance(value, dict) else {}
-
-
-def sequence(value: object) -> Sequence[Any]:
-    """``value`` if it is a sequence, else an empty one."""
-    return value if isinstance(value, list) else ()
-
-
-def strings(value: object) -> Iterator[str]:
-    """The strings of a sequence; anything else in it is left out."""
-    return (item for item in sequence(value) if isinstance(item, str))

@@ -14,17 +14,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from auditor.errors import AuditError
+from auditor.source.exchange import BROKE, TRIES, Again, Response, Slow
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-__all__ = ["BROKE", "RETRIED", "Again", "Channel", "Response", "Slow", "Wording", "open_pool", "printable", "retry_after"]
+__all__ = ["Channel", "Wording", "open_pool"]
 
-RETRIED = frozenset({429, 500, 502, 503, 504})
-BROKE = "the connection broke"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
-_TRIES = 8
 _GRACE_SECONDS = 0.5  # after the deadline, answers that still trickle in are broken off
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 
@@ -46,40 +44,6 @@ class Wording:
     check: str
     trust: str
     option: str
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer, read to its end or to the limit. ``received`` counts the bytes that came over the network."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    received: int
-
-    @property
-    def kind(self) -> str:
-        """The media type, for messages."""
-        return printable(self.headers.get("Content-Type", "no content type").partition(";")[0])
-
-
-class Again(Exception):
-    """The request may succeed when it is made again.
-
-    Attributes:
-        fault: what is wrong.
-        wait: the seconds that the server asks to wait; 0 where it does not say.
-        status: what the server answers; 0 where it does not.
-        tries: not more often than so, whatever the channel allows.
-    """
-
-    def __init__(self, fault: str, wait: float = 0, status: int = 0, tries: int = _TRIES) -> None:
-        super().__init__(fault)
-        self.fault, self.wait, self.status, self.tries = fault, wait, status, tries
-
-
-class Slow(Again):
-    """There was no answer in time."""
 
 
 class Channel:
@@ -163,7 +127,7 @@ class Channel:
                     return once()
                 except Again as again:
                     tried += 1
-                    if tried >= min(_TRIES, again.tries):
+                    if tried >= min(TRIES, again.tries):
                         raise
                     pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tried))
                     self._sleep(max(again.wait, pause), again.fault)
@@ -172,7 +136,7 @@ class Channel:
 
     def lasting(self, again: Again, remedy: str) -> AuditError:
         """The end, because it goes on failing like this."""
-        return self.end(self._wording.failure(f"{self.host}: {again.fault} (tried {min(_TRIES, again.tries)} times)", remedy))
+        return self.end(self._wording.failure(f"{self.host}: {again.fault} (tried {min(TRIES, again.tries)} times)", remedy))
 
     def request(
         self,
@@ -295,14 +259,3 @@ def open_pool(scheme: str, host: str, context: SSLContext, size: int) -> Any:
         return urllib3.ProxyManager(address._replace(auth=None).url, proxy_headers=login, ssl_context=context, maxsize=size)
     except urllib3.exceptions.HTTPError as error:
         raise ValueError(str(error)) from None
-
-
-def retry_after(headers: Mapping[str, str]) -> int:
-    """The seconds that the server asks to wait. Nobody sends the date that HTTP also allows."""
-    after = headers.get("Retry-After", "")
-    return int(after) if after.isdecimal() and len(after) < 9 else 0
-
-
-def printable(text: str) -> str:
-    """Text of a server, as part of one line."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auditor.source.http import Response
+from auditor.source.exchange import Response
 from auditor.source.prometheus.answers import Sample, decoded, is_too_much, looks_like, samples_of
 
 

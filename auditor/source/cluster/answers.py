@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from auditor.errors import SourceError
-from auditor.source.http import RETRIED, Again, Response, printable, retry_after
+from auditor.source.exchange import RETRIED, Again, Response, printable, retry_after
 
 __all__ = ["CHECK", "CREDENTIALS", "Expired", "Refused", "content_of"]
 

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 from auditor.errors import SourceError
 from auditor.source.cluster.answers import CHECK, Expired, Refused, content_of
-from auditor.source.http import Again, Channel, Response, Wording
+from auditor.source.exchange import Again, Response
+from auditor.source.http import Channel, Wording
 
 __all__ = ["MAX_IN_FLIGHT", "Connection", "Reader"]
 

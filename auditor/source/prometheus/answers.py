@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auditor.errors import MetricsError
-from auditor.source.http import Response, printable
+from auditor.source.exchange import Response, printable
 
 __all__ = ["Sample", "TooMuchData", "decoded", "is_too_much", "looks_like", "samples_of"]
 

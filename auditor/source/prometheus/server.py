@@ -15,7 +15,8 @@ from urllib.parse import urlencode, urlsplit
 
 from auditor import __version__
 from auditor.errors import AuditError, MetricsError
-from auditor.source.http import BROKE, RETRIED, Again, Channel, Response, Slow, Wording, printable, retry_after
+from auditor.source.exchange import BROKE, RETRIED, Again, Response, Slow, printable, retry_after
+from auditor.source.http import Channel, Wording
 from auditor.source.prometheus.answers import Sample, TooMuchData, decoded, is_too_much, looks_like, samples_of
 from auditor.source.prometheus.connection import CREDENTIALS, MAX_IN_FLIGHT, Access
 

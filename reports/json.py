@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from auditor.report import Cost, Finding, Report, RuleInfo, Unread, View, counts
@@ -10,12 +11,15 @@ from auditor.report import Cost, Finding, Report, RuleInfo, Unread, View, counts
 from .values import costs, potential
 from .values.numbers import exact, number
 
-__all__ = ["fields", "render"]
+__all__ = ["OBEYED", "fields", "render"]
+
+# What terminals and editors obey and do not show, and JSON allows in a text: more control characters, directions, invisible ones.
+OBEYED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def render(report: Report, view: View) -> str:
     """The report as JSON, each entry of a list on a line of its own: easy to compare, and written by the fast encoder."""
-    return _entries(fields(report), "") + "\n"
+    return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", _entries(fields(report), "")) + "\n"
 
 
 def _entries(values: dict[str, Any], indent: str) -> str:

@@ -117,3 +117,16 @@ def test_names_command_no_runner(name: str, monkeypatch: pytest.MonkeyPatch, cap
     write_all([Output("table")], lambda _: "kind: Pod::x\n")
     write_all([Output("github")], lambda _: "::error::yes\n")
     assert capsys.readouterr().out == "kind: Pod::x\n::error::yes\n"
+
+
+@pytest.mark.parametrize("form", sorted(set(format_names()) - {"openmetrics"}))
+def test_no_terminal_obeys_a_name(form: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b[31m\x7f\x85\x9b31m\u061c\u200b\u2028\u202e\u2066\ufeff\u2060z"
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [{"name": name, "image": "a/b"}]}}
+    (here / "a.yaml").write_text(json.dumps(pod))
+    scan("--profile", "strict", "-f", form)
+    out = capsys.readouterr().out
+    assert "31m" in out
+    assert [character for character in out if not character.isprintable() and character not in "\n\t"] == []
+    if form in {"json", "yaml"}:
+        assert yaml.safe_load(out)["findings"][0]["object"]["name"] == name, "to programs it is as it was"

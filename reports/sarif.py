@@ -100,7 +100,7 @@ def _log(report: Report, entries: list[_Entry], left: int) -> dict[str, Any]:
             }
         },
         "invocations": [_invocation(report, left)],
-        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The directory in which mlaudit ran."}}},
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the checkout, or the directory in which mlaudit ran."}}},
         "columnKind": "unicodeCodePoints",
         "results": list(_results(report, entries, places)),
         "properties": {"profile": report.profile, "kubernetesVersion": report.kubernetes_version, "rulesAsked": report.rules},

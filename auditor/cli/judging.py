@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditor.cli import options
+from auditor.cli.checkout import FORMATS, from_its_root
 from auditor.cli.outputs import Output, write_all
 from auditor.cli.own import known_rules
 from auditor.config import Settings
@@ -103,7 +104,8 @@ def write(report: Report, given: dict[str, Any]) -> None:
     """Write a report as the output options say."""
 
     def render(one: Output) -> str:
-        text: str = renderer(one.format).render(report, options.view(given, one.file))
+        shown = from_its_root(report) if one.format in FORMATS else report
+        text: str = renderer(one.format).render(shown, options.view(given, one.file))
         return text
 
     write_all(given["outputs"], render)

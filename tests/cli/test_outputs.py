@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,29 @@ def test_the_summary_of_a_step_keeps_what_others_wrote(here: Path, monkeypatch: 
 
 def test_nothing_is_null(here: Path) -> None:
     assert scan("-f", "json=/dev/null", "-f", "yaml=/dev/null", "-f", "table=/dev/null") == 0
+
+
+@pytest.mark.parametrize("variable", ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"])
+@pytest.mark.parametrize("path", [".", "../k8s", "{}/repository/k8s"])
+def test_a_pipeline_finds_files_from_its_root(
+    variable: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "repository" / "k8s"
+    folder.mkdir(parents=True)
+    (folder / "a.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n")
+    (folder / "broken.yaml").write_text("a: [")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(variable, str(tmp_path / "repository"))
+    where = path.format(tmp_path)
+    for form in ("github", "gitlab", "junit", "sarif", "checkstyle", "json"):
+        with pytest.raises(SystemExit):
+            main(["scan", where, "--profile", "strict", "-f", form])
+        out = capsys.readouterr().out
+        if form == "json":
+            assert '"file": "k8s/' not in out, "what is read again is as it was given"
+            continue
+        named = set(re.findall(r"(?:file=|file name=|path\": |file=|uri\": )\"?([\w./-]*\b(?:a|broken)\.yaml)", out))
+        assert named == {"k8s/a.yaml", "k8s/broken.yaml"}, form
 
 
 def test_the_shell_completes_names() -> None:

@@ -77,13 +77,17 @@ def named(path: str) -> Found:
     Raises:
         UsageError: there is none.
     """
+    from auditor.source.files import repository_of
+
     if not os.path.exists(path) or os.path.isdir(path):
         raise UsageError(f"there is no file {path!r}", "check --config")
     folder = os.path.realpath(os.path.dirname(path) or os.curdir)
-    return Found(os.path.join(folder, os.path.basename(path)), _repository(folder) or folder)
+    return Found(os.path.join(folder, os.path.basename(path)), repository_of(folder) or folder)
 
 
 def _above(start: str) -> Found | None:
+    from auditor.source.files import repository_of
+
     folder = start if os.path.isdir(start) else os.path.dirname(start)
     while True:
         path = os.path.join(folder, NAME)
@@ -91,23 +95,13 @@ def _above(start: str) -> Found | None:
         if os.path.lexists(path):
             if misnamed:
                 raise ConfigError(f"{_shown(folder)} holds both {NAME} and {misnamed}", f"only {NAME} is read; remove the other")
-            return Found(path, _repository(folder) or folder)
+            return Found(path, repository_of(folder) or folder)
         if misnamed:
             raise ConfigError(f"{_shown(os.path.join(folder, misnamed))} is not read", f"call it {NAME}")
         above = os.path.dirname(folder)
         if above == folder or os.path.lexists(os.path.join(folder, ".git")):
             return None
         folder = above
-
-
-def _repository(folder: str) -> str:
-    """The folder of the git repository that a folder lies in; empty where it lies in none."""
-    while not os.path.lexists(os.path.join(folder, ".git")):
-        above = os.path.dirname(folder)
-        if above == folder:
-            return ""
-        folder = above
-    return folder
 
 
 def _shown(path: str) -> str:

@@ -1,6 +1,6 @@
 """Which files there are under the paths of the command line, and what each holds."""
 
-# ruff: noqa: PTH110, PTH112, PTH116, PTH118, PTH119, PTH123, PTH206
+# ruff: noqa: PTH110, PTH112, PTH116, PTH118, PTH119, PTH120, PTH123, PTH206
 # pathlib takes several times as long for what is done here for every file of a tree.
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from auditor.source.text import Item, read_text
 
 __all__ = [
     "EXCLUDED", "MAX_BYTES", "STDIN", "Found", "decode", "find", "is_markdown", "is_read", "load", "read_bytes", "read_file", "read_stdin",
-    "shown", "too_large",
+    "repository_of", "shown", "too_large",
 ]  # fmt: skip
 
 STDIN = "<stdin>"
@@ -267,3 +267,13 @@ def decode(content: bytes, file: str) -> str | Unread:
         line = text.count("\n", 0, text.index("\x00")) + 1
         return Unread(file, line, "holds NUL bytes", remedy="it is probably not a text file; remove it")
     return text
+
+
+def repository_of(folder: str) -> str:
+    """The folder of the git repository that a folder, given from the root, lies in; empty where it lies in none."""
+    while not os.path.lexists(os.path.join(folder, ".git")):
+        above = os.path.dirname(folder)
+        if above == folder:
+            return ""
+        folder = above
+    return folder

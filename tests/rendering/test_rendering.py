@@ -179,7 +179,7 @@ def test_a_chart_is_judged_at_the_lines_of_its_template(tree: Tree) -> None:
 @pytest.mark.parametrize("name", ["../other/a.yaml", "templates/link.txt"])
 def test_a_template_cannot_name_a_file_that_is_none_of_the_charts(tree: Tree, name: str) -> None:
     spoof = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x}}\n...\n# Source: llm/{name}\n{DEPLOYMENT}"
-    tree({"c/Chart.yaml": CHART, "c/templates/spoof.yaml": spoof, "other/a.yaml": "a: b\n"})
+    tree({"c/Chart.yaml": CHART, "c/templates/spoof.yaml": spoof, "other/a.yaml": "a: b\n", ".git/HEAD": ""})
     Path("c/templates/link.txt").symlink_to(Path("other/a.yaml").resolve())
     report, _ = scan("c", "--render", *RULE)
     assert [place[:2] for place in places(report)] == [("c/Chart.yaml", 1)]

@@ -73,6 +73,30 @@ def test_a_remote_base_far_down_is_found(tree: Tree, fake: Fake) -> None:
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("inside", [True, False], ids=["inside of the tree", "out of it"])
+def test_a_chart_with_a_link_out_of_its_tree_is_not_rendered(tree: Tree, fake: Fake, tmp_path: Path, inside: bool) -> None:
+    """Its templates could print whatever the user may read."""
+    mark = fake("helm", "exit 1")
+    tree({**TREE, "common/far/x.txt": "x", ".git/HEAD": "x"})
+    Path("c/common").symlink_to("../common")
+    Path("common/far/link").symlink_to("x.txt" if inside else tmp_path)
+    Path("common/far/round").symlink_to("..")
+    (unread,) = [entry for entry in scan("--render", "c")["unread"] if entry["file"] == "c/Chart.yaml"]
+    assert mark.exists() == inside
+    assert inside or unread["reason"] == "cannot be rendered: c/common/far/link is a symbolic link out of the tree"
+
+
+def test_a_base_out_of_the_repository_is_not_drawn_in(tree: Tree, fake: Fake, tmp_path: Path) -> None:
+    mark = fake("kustomize", "exit 1")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "kustomization.yaml").write_text("resources: []\n")
+    tree({**TREE, "k/kustomization.yaml": "resources: [../../other]\n", ".git/HEAD": "x"})
+    assert scan("--kustomize", "k")["unread"][0]["reason"] == (
+        "cannot be rendered: k/kustomization.yaml names '../../other', which is out of the repository"
+    )
+    assert not mark.exists()
+
+
 def test_the_network_is_shut_unless_the_user_opens_it(tree: Tree, fake: Fake) -> None:
     fake("kustomize", 'echo "$HTTPS_PROXY,$GIT_ALLOW_PROTOCOL" >&2; exit 1')
     tree({**TREE, "r/kustomization.yaml": "resources: ['https://example.com/x']\n"})

@@ -6,7 +6,7 @@ says which template it came from.
 Sources: https://helm.sh/docs/helm/helm_template · https://helm.sh/docs/topics/charts
 """
 
-# ruff: noqa: PTH113, PTH118, PTH123
+# ruff: noqa: PTH113, PTH114, PTH118, PTH123
 # names of files are text here, as in auditor.source.files
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 
 from auditor.document import Document, Unread, mapping, sequence
 from auditor.source.builder import BrokenYaml, build
-from auditor.source.files import MAX_BYTES, decode, shown
+from auditor.source.files import MAX_BYTES, decode, repository_of, shown
 from auditor.source.rendering.places import lines_of, moved
-from auditor.source.rendering.tools import CannotRender, program, run
+from auditor.source.rendering.tools import CannotRender, is_below, program, run
 from auditor.source.stream import split_stream
 from auditor.source.text import Item, read_text
 
@@ -31,6 +31,7 @@ CHART = "Chart.yaml"
 LIBRARY = "Helm library chart"
 
 _SOURCE = re.compile(r"^# Source: ([^\n]+)$", re.MULTILINE)
+_MAX_FOLDERS = 10_000  # of one chart
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
 
 
@@ -57,6 +58,7 @@ def template(folder: str, *, seconds: float, values: Sequence[str] = (), kuberne
         CannotRender: helm fails, takes too long or is not installed.
     """
     tool = program("helm")
+    _check_links(folder)
     about = chart(folder)
     name = str(about.get("name"))
     command = [tool, "template", name if _NAME.fullmatch(name) else "release", os.path.realpath(folder), "--skip-tests"]
@@ -72,6 +74,26 @@ def template(folder: str, *, seconds: float, values: Sequence[str] = (), kuberne
         remedy = f"run `helm dependency build {shown(folder)}`" if missing else "see `helm template`; give values with --helm-values"
         raise CannotRender(f"helm fails: {words[:500]}", remedy)
     return _Placing(folder, about).items(answer.output)
+
+
+def _check_links(folder: str) -> None:
+    """Refuse a chart with links out of its repository (of itself, in none): helm follows them, and templates may print what is there.
+
+    Raises:
+        CannotRender: it has one.
+    """
+    own = os.path.realpath(folder)
+    root = repository_of(own) or own
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen or len(seen) > _MAX_FOLDERS:
+            folders.clear()
+            continue
+        seen.add(real)
+        for path in (os.path.join(place, name) for name in sorted((*folders, *files))):
+            if os.path.islink(path) and not is_below(os.path.realpath(path), root):
+                raise CannotRender(f"{shown(path)} is a symbolic link out of the tree", "put a copy of what it leads to into the chart")
 
 
 class _Placing:
@@ -105,8 +127,7 @@ class _Placing:
         A template can write such a line itself, and name in it what is no part of the chart.
         """
         path = os.path.normpath(os.path.join(self.folder, name))
-        inside = os.path.join(os.path.realpath(self.folder), "")
-        if os.path.realpath(path).startswith(inside) and os.path.isfile(path):
+        if is_below(os.path.realpath(path), os.path.realpath(self.folder)) and os.path.isfile(path):
             return shown(path), 0
         packed = name.removeprefix("charts/").partition("/")[0]
         return shown(os.path.join(self.folder, CHART)), self.dependency(packed)

@@ -23,9 +23,9 @@ from typing import Any
 
 from auditor.document import Document, NotJudged, Unread, mapping, sequence, strings
 from auditor.source.builder import BrokenYaml, build
-from auditor.source.files import MAX_BYTES, decode, read_file, shown
+from auditor.source.files import MAX_BYTES, decode, read_file, repository_of, shown
 from auditor.source.rendering.places import anchored
-from auditor.source.rendering.tools import CannotRender, program, run
+from auditor.source.rendering.tools import CannotRender, is_below, program, run
 from auditor.source.text import Item, read_text
 
 __all__ = ["NAMES", "Kustomized", "file_in", "kustomize"]
@@ -102,6 +102,7 @@ def _absent(folder: str, files: set[str]) -> Iterator[tuple[str, str]]:
         folder: real path of its folder.
         files: where real paths of all that is here are put.
     """
+    root = repository_of(folder)
     todo, seen = [folder], {folder}
     while todo:
         folder = todo.pop()
@@ -115,6 +116,8 @@ def _absent(folder: str, files: set[str]) -> Iterator[tuple[str, str]]:
                 yield shown(name), _from_here(file)
             elif not os.path.isdir(path):
                 files.add(path)
+            elif root and not is_below(path, root):
+                raise CannotRender(f"{_from_here(file)} names {shown(name)!r}, which is out of the repository", "put a copy of it there")
             elif path not in seen and len(seen) < _MAX_FOLDERS:
                 seen.add(path)
                 todo.append(path)

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["MAX_OUTPUT", "Answer", "CannotRender", "program", "run"]
+__all__ = ["MAX_OUTPUT", "Answer", "CannotRender", "is_below", "program", "run"]
 
 # The largest chart that we know of renders to 3 MB.
 MAX_OUTPUT = 64 * 1024 * 1024
@@ -57,6 +57,11 @@ class Answer:
     code: int
     output: str
     words: str
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether a real path is that of a folder, or lies in it."""
+    return path == folder or path.startswith(os.path.join(folder, ""))  # noqa: PTH118
 
 
 def program(*names: str) -> str:

@@ -104,7 +104,9 @@ class _Findings(Writer):
                 yield from self.wrapped(f"{place}  {entry.reason}{remedy}", 4, "  ")
             yield ""
         if report.failures:
-            yield self.paint(f"Rules that failed (please report them): {len(report.failures)}", "1;31")
+            own = {rule.name for rule in report.catalogue if rule.topic == "custom"}
+            ask = " (please report them)" if any(failure.rule not in own for failure in report.failures) else ""
+            yield self.paint(f"Rules that failed{ask}: {len(report.failures)}", "1;31")
             for failure in report.failures:
                 yield from self.wrapped(f"{failure.rule} on {failure.object} ({failure.file}:{failure.line}): {failure.error}", 4, "  ")
             yield ""

@@ -63,6 +63,13 @@ def test_own_rules_are_asked_beside_the_others(tmp_path: Path, capsys: pytest.Ca
     assert (code, "there is no rule 'own'" in err) == (2, True)
 
 
+def test_an_own_rule_that_fails_is_not_ours_to_mend(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pod.yaml").write_text(BAD)
+    code, out, _ = mlaudit(capsys, "scan", str(tmp_path / "pod.yaml"), "--rules", str(written(tmp_path, when="1 / 0 == 1")))
+    assert code == 3
+    assert "Rules that failed: 1\n  own on Pod team-a/llm" in out
+
+
 def test_wrong_rules_exit_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, when="container.imag == ''")
     for command in (["test", str(tmp_path)], ["rules", "--rules", str(tmp_path)], ["scan", str(FIXTURES), "--rules", str(tmp_path)]):

@@ -151,7 +151,8 @@ def check(report: Report, earlier: Report, now: Report, message: str) -> None:
     comparison = report.comparison
     assert comparison is not None
     assert Counter(report.findings) + Counter(comparison.unchanged) == Counter(now.findings), message
-    assert (report.suppressed, report.skipped, report.failures, report.summary) == (now.suppressed, now.skipped, now.failures, now.summary)
+    summary = replace(now.summary, fixable=sum(finding.patch is not None for finding in report.findings))  # of what is new
+    assert (report.suppressed, report.skipped, report.failures, report.summary) == (now.suppressed, now.skipped, now.failures, summary)
     was, is_ = known_counts(earlier.findings), known_counts(now.findings)
     silenced = known_counts(entry.finding for entry in now.suppressed)
     assert known_counts(report.findings) == is_ - was, message

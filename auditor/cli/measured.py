@@ -11,6 +11,7 @@ import click
 
 from auditor.cli import metrics, money, options
 from auditor.errors import MetricsError, UsageError
+from auditor.lazy import LazyMapping
 from auditor.snapshot import Snapshot
 from auditor.usage import MissingTime, Usage
 
@@ -95,7 +96,8 @@ def tell(snapshot: Snapshot, known: Facts, measured: Usage | None) -> None:
     taken = snapshot.listing.taken  # prices are those of that day, where no window says which
     snapshot.usage = measured
     snapshot.rates = rates_of(measured or Usage(taken, taken, 3600), known, known.prices)
-    snapshot.physical = {node.name: known.behind(node) for node in snapshot.nodes if node.accelerated}
+    accelerated = {node.name: node for node in snapshot.nodes if node.accelerated}
+    snapshot.physical = LazyMapping(accelerated, lambda name: known.behind(accelerated[name]))
 
 
 def costs(known: Facts, measured: Usage | None, given: dict[str, Any]) -> Costs:

@@ -16,6 +16,7 @@ from auditor.cost.facts import Facts
 from auditor.cost.model import Basis, CostLine, Costs, Coverage, PriceUse
 from auditor.cost.prices import Currency, Price, Prices, Subject
 from auditor.finding import Confidence
+from auditor.lazy import LazyMapping
 from auditor.live import Node
 from auditor.usage import Activity, Category, Held, NodeHours, Usage, coverage
 
@@ -90,11 +91,18 @@ def costs_of(usage: Usage, facts: Facts, prices: Prices, currency: Currency, *, 
 
 
 def rates_of(usage: Usage, facts: Facts, prices: Prices) -> Mapping[str, Fraction]:
-    """What an hour of a device costs on the nodes that have or had some, in USD, as far as that is known."""
+    """What an hour of a device costs on the nodes that have or had some, in USD, as far as that is known.
+
+    A node is priced when it is asked for: of thousands, few are.
+    """
     splitter = _Splitter(usage, facts, prices, now=False)
+
+    def rate(node: str) -> Fraction | None:
+        price = splitter.price(node)
+        return price.device_hour if price is not None else None
+
     names = {one.node for one in usage.held} | {name for name, node in facts.nodes.items() if node.accelerated}
-    known = ((name, splitter.price(name)) for name in sorted(names))
-    return {name: price.device_hour for name, price in known if price is not None}
+    return LazyMapping(dict.fromkeys(sorted(names)), rate)
 
 
 def confidence_of(activity: Activity) -> Confidence:

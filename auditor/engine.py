@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -12,7 +11,7 @@ from auditor.document import Unread
 from auditor.errors import UsageError
 from auditor.finding import Finding, RuleFailure, Skipped, Suppressed
 from auditor.judge import Found, Judge
-from auditor.processes import forks, mapped, pool
+from auditor.processes import forks, mapped_on, pool
 from auditor.rule import Rule
 from auditor.snapshot import Snapshot
 
@@ -96,28 +95,10 @@ def evaluate(
     number = len(snapshot.documents)
     batches = [range(start, min(start + _BATCH, number)) for start in range(0, number, _BATCH)]
     executor = pool(settings.jobs) if number >= _PARALLEL_FROM and forks() else None
-    for part in _judged(judge, batches, executor):
+    for part in mapped_on(judge, Judge.objects, batches, executor):
         judge.found.add(part)
     judge.ignores({item.file for item in unread})
     return outcome(judge.found)
-
-
-# What a forked process judges: it inherits the whole snapshot, which would take longer to send than to judge.
-_inherited: Judge | None = None
-
-
-def _judged(judge: Judge, batches: list[range], executor: Executor | None) -> Iterator[Found]:
-    global _inherited  # noqa: PLW0603 - the one way to hand something to a process that is about to be forked
-    _inherited = judge
-    try:
-        yield from mapped(_judge_inherited, batches, executor)
-    finally:
-        _inherited = None
-
-
-def _judge_inherited(batch: range) -> Found:
-    assert _inherited is not None
-    return _inherited.objects(batch)
 
 
 def outcome(found: Found) -> Outcome:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
-__all__ = ["MAX_PROCESSES", "cores", "forks", "mapped", "pool", "stays", "without_collector"]
+__all__ = ["MAX_PROCESSES", "cores", "forks", "mapped", "mapped_on", "pool", "stays", "without_collector"]
 
 MAX_PROCESSES = 8
 
 _Batch = TypeVar("_Batch")
 _Result = TypeVar("_Result")
+_Subject = TypeVar("_Subject")
 
 
 def cores() -> int:
@@ -59,6 +61,33 @@ def mapped(function: Callable[[_Batch], _Result], batches: Sequence[_Batch], exe
         except (BrokenExecutor, OSError):
             pass
     yield from map(function, batches[done:])
+
+
+# What work in forked processes is about: they inherit it, where it would take longer to send than to work on.
+_inherited: Any = None
+
+
+def mapped_on(
+    subject: _Subject, function: Callable[[_Subject, _Batch], _Result], batches: Sequence[_Batch], executor: Executor | None
+) -> Iterator[_Result]:
+    """The results of a function for a subject and each batch, as `mapped` has them; the subject is not sent but inherited.
+
+    Args:
+        subject: what the function gets first, as it is when the executor starts its processes.
+        function: of a module or a class, so that its name says which it is.
+        batches: what it gets next.
+        executor: whose processes are forked (see `forks`), or None.
+    """
+    global _inherited  # noqa: PLW0603 - the one way to hand something to a process that is about to be forked
+    _inherited = subject
+    try:
+        yield from mapped(functools.partial(_with_inherited, function), batches, executor)
+    finally:
+        _inherited = None
+
+
+def _with_inherited(function: Callable[[_Subject, _Batch], _Result], batch: _Batch) -> _Result:
+    return function(_inherited, batch)
 
 
 @contextlib.contextmanager

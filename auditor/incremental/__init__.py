@@ -18,7 +18,7 @@ from auditor.engine import Outcome, outcome
 from auditor.finding import Fault
 from auditor.incremental.trace import EVERYTHING, IMAGES, Traced, provided
 from auditor.judge import Found, Judge
-from auditor.processes import forks, mapped, pool
+from auditor.processes import forks, mapped_on, pool
 from auditor.rule import Rule
 from auditor.snapshot import Snapshot
 
@@ -195,19 +195,18 @@ class _Step:
 
     def _judged(self, todo: list[int]) -> dict[int, tuple[Found | None, frozenset[str], bool]]:
         """What judging yields: by number of the object, what was found, what that was looked up in, and whether it is judged each time."""
-        global _inherited  # noqa: PLW0603 - as in auditor.engine: what a forked process judges
         executor: Executor | None = pool(self.settings.jobs) if len(todo) >= _PARALLEL_FROM and forks() else None
         batches = [todo[start : start + _BATCH] for start in range(0, len(todo), _BATCH)]
         judged: dict[int, tuple[Found | None, frozenset[str], bool]] = {}
-        _inherited = self
-        try:
-            for results, derivations in mapped(_judge_inherited, batches, executor):
-                judged.update(results)
-                for name, seen in derivations.items():
-                    self.view.derivations.setdefault(name, set()).update(seen)
-        finally:
-            _inherited = None
+        for results, derivations in mapped_on(self, _Step.batch, batches, executor):
+            judged.update(results)
+            for name, seen in derivations.items():
+                self.view.derivations.setdefault(name, set()).update(seen)
         return judged
+
+    def batch(self, numbers: list[int]) -> tuple[dict[int, tuple[Found | None, frozenset[str], bool]], dict[str, set[str]]]:
+        """Judge some objects; beside what that yields, by number, the notes of what was derived meanwhile."""
+        return {number: self.one(number) for number in numbers}, self.view.derivations
 
     def one(self, number: int) -> tuple[Found | None, frozenset[str], bool]:
         """Judge one object."""
@@ -228,12 +227,6 @@ class _Step:
 
 
 _NOTHING = Found()
-_inherited: _Step | None = None
-
-
-def _judge_inherited(batch: list[int]) -> tuple[dict[int, tuple[Found | None, frozenset[str], bool]], dict[str, set[str]]]:
-    assert _inherited is not None
-    return {number: _inherited.one(number) for number in batch}, _inherited.view.derivations
 
 
 def _different(old: list[Document], new: list[Document]) -> list[Document]:

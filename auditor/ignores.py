@@ -42,11 +42,6 @@ class Ignore:
     lines: tuple[int, ...] = ()
 
     @property
-    def narrow(self) -> bool:
-        """It has a condition, and is not for everything."""
-        return bool(self.paths or self.kinds or self.namespaces or self.names or self.labels)
-
-    @property
     def place(self) -> str:
         """What it is for, in words."""
         said = {"path": self.paths.patterns if self.paths else (), "kind": self.kinds, "namespace": self.namespaces, "name": self.names}

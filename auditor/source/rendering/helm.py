@@ -6,7 +6,7 @@ says which template it came from.
 Sources: https://helm.sh/docs/helm/helm_template · https://helm.sh/docs/topics/charts
 """
 
-# ruff: noqa: PTH113, PTH114, PTH118, PTH123
+# ruff: noqa: PTH113, PTH114, PTH118
 # names of files are text here, as in auditor.source.files
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from auditor.document import Document, Unread, mapping, sequence
-from auditor.source.builder import BrokenYaml, build
-from auditor.source.files import MAX_BYTES, decode, repository_of, shown
+from auditor.document import Document, mapping, sequence
+from auditor.source.files import repository_of, shown
 from auditor.source.rendering.places import lines_of, moved
+from auditor.source.rendering.reading import said_in, text_of
 from auditor.source.rendering.tools import CannotRender, is_below, program, run
 from auditor.source.stream import split_stream
 from auditor.source.text import Item, read_text
@@ -37,12 +37,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?")
 
 def chart(folder: str) -> Mapping[str, Any]:
     """What the chart of a folder says of itself; nothing where that cannot be read."""
-    try:
-        with open(os.path.join(folder, CHART), "rb") as opened:
-            text = decode(opened.read(MAX_BYTES + 1), CHART)
-        return {} if isinstance(text, Unread) else mapping(build(text).value)
-    except (OSError, BrokenYaml):
-        return {}
+    return said_in(os.path.join(folder, CHART))
 
 
 def template(folder: str, *, seconds: float, values: Sequence[str] = (), kubernetes_version: tuple[int, int] | None = None) -> list[Item]:
@@ -144,14 +139,9 @@ class _Placing:
         return lines_of(chunk.split("\n"), self.text(file))
 
     def text(self, file: str) -> list[str]:
-        """The lines of a file; none where it cannot be read."""
+        """The lines of a file; an empty one where it cannot be read."""
         if file not in self.templates:
-            try:
-                with open(file, "rb") as opened:
-                    text = decode(opened.read(MAX_BYTES + 1), file)
-            except OSError:
-                text = ""
-            self.templates[file] = [] if isinstance(text, Unread) else text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            self.templates[file] = text_of(file).replace("\r\n", "\n").replace("\r", "\n").split("\n")
         return self.templates[file]
 
 

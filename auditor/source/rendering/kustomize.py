@@ -23,8 +23,9 @@ from typing import Any
 
 from auditor.document import Document, NotJudged, Unread, mapping, sequence, strings
 from auditor.source.builder import BrokenYaml, build
-from auditor.source.files import MAX_BYTES, decode, read_file, repository_of, shown
+from auditor.source.files import read_file, repository_of, shown
 from auditor.source.rendering.places import anchored
+from auditor.source.rendering.reading import said_in
 from auditor.source.rendering.tools import CannotRender, is_below, program, run
 from auditor.source.text import Item, read_text
 
@@ -108,7 +109,7 @@ def _absent(folder: str, files: set[str]) -> Iterator[tuple[str, str]]:
         folder = todo.pop()
         file = file_in(folder)
         files.add(os.path.realpath(file))
-        spec = _spec(file)
+        spec = said_in(file)
         names = [name for key in _DRAWN_IN for name in strings(spec.get(key))]
         for name in names:
             path = os.path.realpath(os.path.join(folder, name))
@@ -122,16 +123,6 @@ def _absent(folder: str, files: set[str]) -> Iterator[tuple[str, str]]:
                 seen.add(path)
                 todo.append(path)
         yield from ((shown(name), _from_here(file)) for name in _paths(spec) if _REMOTE.match(name))
-
-
-def _spec(file: str) -> Mapping[str, Any]:
-    """What a kustomization says; nothing where it cannot be read, which kustomize will say better."""
-    try:
-        with open(file, "rb") as opened:
-            text = decode(opened.read(MAX_BYTES + 1), file)
-        return {} if isinstance(text, Unread) else mapping(build(text).value)
-    except (OSError, BrokenYaml):
-        return {}
 
 
 def _paths(spec: Mapping[str, Any]) -> Iterator[str]:

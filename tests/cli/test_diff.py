@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from auditor.cli import main
 from tests.history import Repository
-
-ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = json.loads((ROOT / "reports" / "report.schema.json").read_text(encoding="utf-8"))
+from tests.running import run, scanned
 
 
 def pod(name: str, *, limit: bool = False, image: str = "a:latest") -> str:
@@ -42,21 +37,6 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     repository.commit("later on main")
     repository.git("checkout", "-q", "change")
     return repository
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
-
-
-def scanned(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    capsys.readouterr()
-    run("scan", "-f", "json", *arguments)
-    report: dict[str, Any] = json.loads(capsys.readouterr().out)
-    jsonschema.validate(report, SCHEMA)
-    return report
 
 
 def new(report: dict[str, Any]) -> list[tuple[str, str, int]]:

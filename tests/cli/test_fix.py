@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cli import main
+from tests import running
 from tests.fix.test_mending import JOB, MENDED
 
 
@@ -21,10 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(["fix", *arguments])
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
+    return running.run("fix", *arguments)
 
 
 def test_a_diff_is_printed_and_nothing_changes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

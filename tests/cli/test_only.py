@@ -6,13 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from auditor.cli import main
+from tests.running import run, scanned
 
-ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = json.loads((ROOT / "reports" / "report.schema.json").read_text(encoding="utf-8"))
 BASELINE = "mlaudit-baseline.json"
 
 
@@ -32,21 +29,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     (folder / "k8s" / "a.yaml").write_text(pod("a"))
     return folder
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
-
-
-def scanned(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    capsys.readouterr()
-    run("scan", "-f", "json", *arguments)
-    report: dict[str, Any] = json.loads(capsys.readouterr().out)
-    jsonschema.validate(report, SCHEMA)
-    return report
 
 
 def names(findings: list[dict[str, Any]]) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cli import main
+from tests.running import run
 
 ROOT = Path(__file__).resolve().parents[2]
 SNAPSHOT = str(ROOT / "fixtures" / "cluster.tar.gz")
@@ -27,13 +27,6 @@ RUNS = {
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("COLUMNS", "100")
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
 
 
 @pytest.mark.parametrize("name", RUNS)

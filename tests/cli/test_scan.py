@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 import yaml
 
-from auditor.cli import main
 from auditor.registry import load_rules
+from tests.running import run
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "reports" / "report.schema.json").read_text(encoding="utf-8"))
@@ -39,13 +39,6 @@ BROKEN = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name settings\n  namespa
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
 
 
 def scanned(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:

@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from auditor.cli import main
+from tests import running
+from tests.running import run
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = json.loads((ROOT / "reports" / "report.schema.json").read_text(encoding="utf-8"))
 
 SPEC = (
     "nodeSelector: {node.kubernetes.io/instance-type: p5.48xlarge}, containers: [{name: main, resources: {limits: {nvidia.com/gpu: %d}}}]"
@@ -45,18 +44,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
-
-
 def scanned(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    run("scan", "--cost", "-f", "json", *arguments)
-    report: dict[str, Any] = json.loads(capsys.readouterr().out)
-    jsonschema.validate(report, SCHEMA)
-    return report
+    return running.scanned(capsys, "--cost", *arguments)
 
 
 def table(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from auditor.cli import main
 from auditor.config.file import ConfigFile, Found, find, read
 from auditor.registry import load_rules
+from tests.running import run
 
 POD = """\
 apiVersion: v1
@@ -38,13 +38,6 @@ def written(folder: Path, text: str) -> ConfigFile:
 
 def found_in(folder: Path) -> Found | None:
     return find((str(folder),))
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
 
 
 def scanned(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict:

@@ -112,14 +112,7 @@ def seen(found: Live, settings: Settings, namespace: str = "", selector: Selecto
         selector: only objects with these labels are judged; None for all.
     """
     documents, listing = found
-    return Snapshot(
-        documents,
-        complete=settings.complete,
-        kubernetes_version=settings.kubernetes_version,
-        device_table=settings.device_table,
-        listing=listing,
-        selects=_choice(namespace, selector),
-    )
+    return settings.snapshot(documents, listing=listing, selects=_choice(namespace, selector))
 
 
 def judge_live(snapshot: Snapshot, found: Live, settings: Settings, *, allow_partial: bool = False) -> Report:

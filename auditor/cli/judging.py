@@ -24,13 +24,7 @@ __all__ = ["asked", "exit_code", "judged", "report", "seen", "write"]
 
 def seen(reading: Reading, settings: Settings) -> Snapshot:
     """What was read of files, normalised."""
-    return Snapshot(
-        reading.documents,
-        complete=settings.complete,
-        kubernetes_version=settings.kubernetes_version,
-        device_table=settings.device_table,
-        kustomized_images=reading.kustomized_images,
-    )
+    return settings.snapshot(reading.documents, kustomized_images=reading.kustomized_images)
 
 
 def judged(snapshot: Snapshot, settings: Settings, reading: Reading, cluster: Cluster | None = None) -> Report:

@@ -46,12 +46,7 @@ def estimator(paths: tuple[str, ...], settings: Settings, given: dict[str, Any])
         if repo is None:
             return now
         reading = read_revision(repo, commit, paths, jobs=settings.jobs, exclude=settings.exclude)
-        before = Snapshot(
-            reading.documents,
-            complete=settings.complete,
-            kubernetes_version=settings.kubernetes_version,
-            device_table=settings.device_table,
-        )
+        before = settings.snapshot(reading.documents)
         then = estimate(before, prices, settings.today, region, currency, owners)
         return now.compared(_change(then, now, base, commit, reading))
 

@@ -7,16 +7,18 @@ options, file and defaults together and knows where each value comes from.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auditor.accelerators import KNOWN_DEVICES, DeviceTable
+from auditor.document import Document
 from auditor.finding import Confidence, Finding, Severity
 from auditor.globs import Paths
 from auditor.ignores import Ignore
+from auditor.listing import Listing
 from auditor.rule import Profile, Rule
-from auditor.snapshot import DEFAULT_KUBERNETES_VERSION
+from auditor.snapshot import DEFAULT_KUBERNETES_VERSION, Snapshot
 
 __all__ = ["Settings"]
 
@@ -71,6 +73,25 @@ class Settings:
     today: datetime.date = field(default_factory=datetime.date.today)
     own_rules: tuple[Rule, ...] = ()
     jobs: int = 0
+
+    def snapshot(
+        self,
+        documents: Iterable[Document],
+        *,
+        kustomized_images: Mapping[str, frozenset[str]] | None = None,
+        listing: Listing | None = None,
+        selects: Callable[[Document], bool] | None = None,
+    ) -> Snapshot:
+        """Objects as these settings see them; see `Snapshot` for the arguments."""
+        return Snapshot(
+            documents,
+            complete=self.complete,
+            kubernetes_version=self.kubernetes_version,
+            kustomized_images=kustomized_images,
+            listing=listing,
+            selects=selects,
+            device_table=self.device_table,
+        )
 
     @property
     def everything(self) -> Settings:

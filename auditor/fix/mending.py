@@ -129,12 +129,7 @@ class _Mending:
         documents: list[Document] = []
         for file, of_file in self.documents.items():
             documents += now[file].documents if file in now else of_file
-        settings = self.settings
-        return Snapshot(
-            documents, complete=settings.complete, kubernetes_version=settings.kubernetes_version,
-            device_table=settings.device_table,
-            kustomized_images=self.reading.kustomized_images,
-        )  # fmt: skip
+        return self.settings.snapshot(documents, kustomized_images=self.reading.kustomized_images)
 
     def mend(self, findings: Sequence[Finding]) -> list[Finding]:
         """Make the patches of findings, all that can be made; those that must wait for others are handed back."""
